@@ -1,0 +1,87 @@
+"""Every refusal that a caller may see, from its root down to what a database can say."""
+
+from typing import ClassVar
+
+
+class PublicError(Exception):
+    """A refusal in one sentence that is safe to show. Each class has one stable code."""
+
+    code: ClassVar[str] = "REFUSED"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+    def extensions(self) -> dict[str, object]:
+        """What stands under `extensions` in a GraphQL error: the code, and what a class adds to it."""
+        return {"code": self.code}
+
+
+class StoreError(PublicError):
+    """A database could not do what was asked."""
+
+    code = "STORE_ERROR"
+
+
+class DatabaseUnavailable(StoreError):
+    """A database did not answer, or no connection to it came free in time."""
+
+    code = "DATABASE_UNAVAILABLE"
+
+    def __init__(self, message: str = "The database cannot be reached at the moment.") -> None:
+        super().__init__(message)
+
+
+class StatementTimedOut(StoreError):
+    """A statement ran past its time limit and was ended."""
+
+    code = "TIMEOUT"
+
+    def __init__(self) -> None:
+        super().__init__("The operation took too long and was stopped.")
+
+
+class OutcomeUnknown(StoreError):
+    """The connection was lost while a change was being committed, and nobody can tell yet whether it was."""
+
+    code = "OUTCOME_UNKNOWN"
+
+    def __init__(self) -> None:
+        super().__init__("The connection was lost during the commit; whether the change was stored is not known.")
+
+
+class ConstraintViolated(StoreError):
+    """A change breaks a constraint of the tenant's database."""
+
+    code = "CONSTRAINT_VIOLATED"
+
+    def __init__(self, message: str, *, table: str | None = None, constraint: str | None = None) -> None:
+        super().__init__(message)
+        self.table = table
+        self.constraint = constraint
+
+    def extensions(self) -> dict[str, object]:
+        named = {"table": self.table, "constraint": self.constraint}
+        return super().extensions() | {name: value for name, value in named.items() if value is not None}
+
+
+class UniqueViolated(ConstraintViolated):
+    code = "UNIQUE_VIOLATED"
+
+
+class ForeignKeyViolated(ConstraintViolated):
+    code = "FOREIGN_KEY_VIOLATED"
+
+
+class NotNullViolated(ConstraintViolated):
+    code = "NOT_NULL_VIOLATED"
+
+
+class CheckViolated(ConstraintViolated):
+    code = "CHECK_VIOLATED"
+
+
+class InvalidValue(StoreError):
+    """A value is not one that its PostgreSQL type can hold."""
+
+    code = "INVALID_VALUE"

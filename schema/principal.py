@@ -1,0 +1,74 @@
+"""Principal: who the caller is, as policy sees them."""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+CAPABILITIES: Final = (
+    "login",
+    "select",
+    "insert",
+    "update",
+    "delete",
+    "upload",
+    "download",
+    "create_role",
+    "update_role",
+    "delete_role",
+    "view_role",
+    "create_class",
+    "update_class",
+    "delete_class",
+    "view_class",
+    "create_rule",
+    "update_rule",
+    "delete_rule",
+    "view_rule",
+    "admin",
+)
+NORMAL_CAPABILITIES: Final = frozenset({"delete", "download", "insert", "login", "select", "update", "upload"})
+NOBODY_CAPABILITIES: Final = frozenset(
+    {"select", "insert", "update", "delete", "upload", "download", "create_role", "view_role"}
+)
+
+Attribute = Literal["roleid", "capabilities", "classes", "children", "parentid", "tenantid"]
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A role of one tenant, with what policy asks about it. Root and admins bypass rules within their tenant."""
+
+    tenant_id: int
+    role_id: int
+    login: str
+    parent_id: int | None = None
+    capabilities: frozenset[str] = frozenset()
+    class_ids: frozenset[int] = frozenset()
+    child_ids: frozenset[int] = frozenset()
+    is_root: bool = False
+    session_id: str = ""
+
+    @property
+    def bypasses_policy(self) -> bool:
+        return self.is_root or "admin" in self.capabilities
+
+    def may(self, capability: str) -> bool:
+        """Whether the role itself holds a capability. `select` is implied unless a non-empty list leaves it out."""
+        if self.bypasses_policy or capability in self.capabilities:
+            return True
+        return capability == "select" and not self.capabilities
+
+    def attribute(self, name: Attribute) -> int | None | list[int] | list[str]:
+        """The value of `$_PRINCIPAL.<name>`; lists are sorted."""
+        match name:
+            case "roleid":
+                return self.role_id
+            case "tenantid":
+                return self.tenant_id
+            case "parentid":
+                return self.parent_id
+            case "capabilities":
+                return sorted(self.capabilities)
+            case "classes":
+                return sorted(self.class_ids)
+            case "children":
+                return sorted(self.child_ids)
