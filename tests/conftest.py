@@ -6,16 +6,15 @@ it and tells the workers where it is, so that it is there once however many they
 
 import asyncio
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
 from db.embedded import RunningServer, start_embedded
 from tests.databases import Databases
+from tests.folders import cluster_folder
 
 WORKER_INPUT = "ostiary_dsn"
 
@@ -24,22 +23,18 @@ class SharedServer:
     """The embedded server of a test run: started when first asked for, gone with its files at the end."""
 
     def __init__(self) -> None:
+        self._opened = ExitStack()
         self._running: RunningServer | None = None
-        self._folder: Path | None = None
 
     def dsn(self) -> str:
         if self._running is None:
-            # The server's account, when we are root, must be able to pass through.
-            self._folder = Path(tempfile.mkdtemp(prefix="ostiary-tests-"))
-            self._folder.chmod(0o711)
-            self._running = asyncio.run(start_embedded(self._folder, fast=True))
+            folder = self._opened.enter_context(cluster_folder())
+            self._running = asyncio.run(start_embedded(folder, fast=True))
+            self._opened.callback(lambda stop: asyncio.run(stop()), self._running.stop)
         return self._running.dsn("postgres")
 
     def stop(self) -> None:
-        if self._running is not None:
-            asyncio.run(self._running.stop())
-        if self._folder is not None:
-            shutil.rmtree(self._folder)
+        self._opened.close()
 
 
 SERVER = pytest.StashKey[SharedServer]()

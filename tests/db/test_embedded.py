@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -34,6 +33,7 @@ from db.embedded.errors import folder_faults
 from db.embedded.guard import start_guarded
 from db.embedded.placement import MACHINE_STATE, Placement
 from db.errors import PublicError
+from tests.folders import cluster_folder
 
 AS_ROOT = os.geteuid() == 0
 ROOT_OF_REPOSITORY = Path(__file__).resolve().parents[2]
@@ -58,10 +58,8 @@ asyncio.run(main())
 @pytest.fixture
 def data_folder() -> Iterator[Path]:
     """A data folder to be, under a parent that the server's account may pass when we are root."""
-    parent = Path(tempfile.mkdtemp(prefix="ostiary-tests-"))
-    parent.chmod(0o711)
-    yield parent / "data"
-    shutil.rmtree(parent)
+    with cluster_folder() as parent:
+        yield parent / "data"
 
 
 @asynccontextmanager
