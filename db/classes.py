@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Integer, RowMapping, delete, func, insert, select, update
+from sqlalchemy import Integer, RowMapping, all_, any_, delete, func, insert, literal, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -110,7 +110,7 @@ async def list_handed_on(connection: AsyncConnection, tenant_id: int, role_id: i
     query = select(tables.role_class.c.class_id).where(
         tables.role_class.c.tenant_id == tenant_id,
         tables.role_class.c.inherit == "create",
-        tables.role_class.c.class_id == func.any(func.ostiary.role_class_ids(role_id, type_=ARRAY(Integer))),
+        tables.role_class.c.class_id == any_(func.ostiary.role_class_ids(role_id, type_=ARRAY(Integer))),
     )
     return frozenset((await connection.execute(query)).scalars())
 
@@ -137,7 +137,8 @@ async def set_classes_of_role(
     await insert_memberships(connection, tenant_id, role_ids=[role_id], class_ids=wanted)
     await connection.execute(
         delete(tables.role_membership).where(
-            tables.role_membership.c.role_id == role_id, tables.role_membership.c.class_id.not_in(wanted)
+            tables.role_membership.c.role_id == role_id,
+            tables.role_membership.c.class_id != all_(literal(sorted(wanted), ARRAY(Integer))),
         )
     )
 
@@ -149,7 +150,7 @@ async def _set_members(connection: AsyncConnection, tenant_id: int, class_id: in
         delete(tables.role_membership).where(
             tables.role_membership.c.tenant_id == tenant_id,
             tables.role_membership.c.class_id == class_id,
-            tables.role_membership.c.role_id.not_in(wanted),
+            tables.role_membership.c.role_id != all_(literal(sorted(wanted), ARRAY(Integer))),
         )
     )
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import Column, select
+from sqlalchemy import Column, Integer, any_, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import tables
@@ -27,7 +28,8 @@ async def _require(
     if not wanted:
         return
     query = select(column).where(
-        column.table.c.tenant_id == tenant_id, column.in_([number for number in wanted if is_identity(number)])
+        column.table.c.tenant_id == tenant_id,
+        column == any_(literal([number for number in wanted if is_identity(number)], ARRAY(Integer))),
     )
     missing = wanted.difference((await connection.execute(query)).scalars())
     if missing:

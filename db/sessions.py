@@ -149,8 +149,8 @@ async def _end(connection: AsyncConnection, which: ColumnElement[bool], now: dat
 
 
 async def _announce_ended(connection: AsyncConnection, sessions: Iterable[Session]) -> None:
-    for session in sessions:
-        await notify(connection, {"tenantid": session.tenant_id, "session": session.session_id})
+    payloads = [{"tenantid": session.tenant_id, "session": session.session_id} for session in sessions]
+    await notify(connection, *payloads)
 
 
 def _to_session(row: RowMapping) -> Session:

@@ -4,7 +4,8 @@ import json
 from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import RowMapping, Update, func, insert, select, update
+from sqlalchemy import RowMapping, Text, Update, func, insert, literal, select, update
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import tables
@@ -79,9 +80,10 @@ async def announce_change(connection: AsyncConnection, tenant_id: int) -> None:
         await notify(connection, {"tenantid": tenant_id, "version": version})
 
 
-async def notify(connection: AsyncConnection, payload: dict[str, object]) -> None:
-    """Nothing; `payload` goes to CHANGE_CHANNEL when the transaction commits."""
-    await connection.execute(select(func.pg_notify(CHANGE_CHANNEL, json.dumps(payload, separators=(",", ":")))))
+async def notify(connection: AsyncConnection, *payloads: dict[str, object]) -> None:
+    """Nothing; each payload goes to CHANGE_CHANNEL when the transaction commits."""
+    texts = [json.dumps(payload, separators=(",", ":")) for payload in payloads]
+    await connection.execute(select(func.pg_notify(CHANGE_CHANNEL, func.unnest(literal(texts, ARRAY(Text))))))
 
 
 def _update(tenant_id: int) -> Update:
