@@ -66,6 +66,10 @@ class Settings(BaseSettings):
     audience: str | None = Field(default=None, max_length=200, description="`aud` of every token; unset leaves it out.")
     access_token_seconds: int = Field(default=86_400, ge=60, le=86_400, description="Life of an access token.")
     refresh_token_seconds: int = Field(default=604_800, ge=60, le=604_800, description="Life of a refresh token.")
+    session_max_seconds: int = Field(
+        default=2_592_000, ge=60, description="Longest life of a session, however often it is refreshed."
+    )
+    anonymous_session_max_seconds: int = Field(default=604_800, ge=60, description="The same for an anonymous session.")
     token_leeway_seconds: int = Field(default=10, ge=0, le=60, description="Allowance for clocks that differ.")
     refresh_grace_seconds: int = Field(
         default=10, ge=0, le=60, description="How long a used refresh token still gives its successor."
@@ -93,7 +97,7 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(default=2_097_152, ge=1024, description="Largest request body.")
     max_auth_body_bytes: int = Field(default=65_536, ge=1024, description="Largest body of a login.")
     max_header_bytes: int = Field(default=32_768, ge=1024, description="Largest sum of a request's header lines.")
-    token_cache_size: int = Field(default=50_000, ge=0, description="Verified tokens and principals kept in memory.")
+    token_cache_size: int = Field(default=50_000, ge=1, description="Verified tokens and principals kept in memory.")
 
     @field_validator("allowed_hosts", "trusted_proxies", "cors_origins", mode="before")
     @classmethod
