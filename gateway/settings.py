@@ -47,6 +47,10 @@ class Settings(BaseSettings):
         description="The control database as a PostgreSQL URL; empty starts the embedded PostgreSQL.",
     )
     data_dir: Path = Field(default=Path("data"), description="Folder of the embedded PostgreSQL and the master key.")
+    postgres_bin: Path | None = Field(
+        default=None, description="Folder with the programs of PostgreSQL, for the embedded server."
+    )
+    demo: bool = Field(default=True, description="Make the demo tenants when the embedded PostgreSQL is new.")
     host: str = Field(default="127.0.0.1", description="The address to listen on.")
     port: int = Field(default=8000, ge=0, le=65_535, description="The port to listen on; 0 takes a free one.")
 

@@ -5,9 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from cachetools import LRUCache
-from db.rules import list_rules
-from db.secrets import MasterKey
-from db.tenants import find_tenant
 from schema.policy import Policy, compile_policy
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -15,7 +12,10 @@ from db.catalog import TableName
 from db.errors import PublicError
 from db.read_catalog import read_catalog
 from db.records import Tenant
+from db.rules import list_rules
+from db.secrets import MasterKey
 from db.tenant_database import TenantDatabase
+from db.tenants import find_tenant
 from schema.expression.predicate import Predicate
 from schema.model import Entity, Model
 from schema.names import build_model
