@@ -22,16 +22,17 @@ from db.migrate import is_current
 from db.passwords import hash_password
 from db.read_catalog import read_catalog
 from db.records import Role, Tenant
-from db.roles import find_login, insert_role, list_children, list_roles, set_password
+from db.roles import find_login, insert_role, list_roles, set_password
 from db.sessions import end_sessions_of_role
 from db.tenant_database import TenantDatabase
 from db.tenants import announce_change, find_tenant, list_tenants, set_suspended
+from gateway.auth.principals import read_principal
 from gateway.provision import Credentials, NoEmbeddedServer, create_tenant, generate_password, provision_demo
 from gateway.serve import Control, Observer, open_control, serve
 from gateway.settings import Settings, SettingsInvalid, load_settings
 from gateway.tenancy import NoSuchTenant, Tenants
 from schema.names import build_model
-from schema.principal import NORMAL_CAPABILITIES, Principal
+from schema.principal import NORMAL_CAPABILITIES
 from schema.query.document import Limits
 from schema.query.schema_text import SchemaText
 
@@ -90,7 +91,7 @@ def run(
             _welcome(address, made)
 
         observer = Observer(
-            step=lambda text: status.update(text),
+            step=status.update,
             progress=lambda table, rows: status.update(f"Loading {table}: {rows:,} rows"),
             ready=ready,
         )
@@ -111,9 +112,7 @@ def check() -> None:
                 await engine.dispose()
 
         out.print("The settings are valid.")
-        out.print(
-            "The control database is up to date." if asyncio.run(is_ready()) else "Run: ostiary migrate", style="bold"
-        )
+        out.print("The control database is up to date." if asyncio.run(is_ready()) else "Run: ostiary migrate")
     else:
         out.print("The settings are valid. The embedded PostgreSQL will be used.")
 
@@ -306,7 +305,8 @@ def explain(
             tenant = await find_tenant(connection, tenant_id, control.master_key)
             if tenant is None:
                 raise NoSuchTenant(tenant_id)
-            principal = await _principal(connection, tenant, login)
+            role = await _get_login(connection, tenant_id, login)
+            principal = await read_principal(connection, tenant, role, session_id="")
         nothing = SchemaText(b"", "")
         tenants = Tenants(control.engine, control.master_key, nothing, Limits(), control.databases.resolve)
         try:
@@ -325,20 +325,6 @@ def explain(
                 out.print(f"  ${number}: {source}", markup=False)
 
     _with_control(compile_it)
-
-
-async def _principal(connection: AsyncConnection, tenant: Tenant, login: str) -> Principal:
-    role = await _get_login(connection, tenant.tenant_id, login)
-    return Principal(
-        tenant_id=tenant.tenant_id,
-        role_id=role.role_id,
-        login=role.login,
-        parent_id=role.parent_id,
-        capabilities=role.capabilities,
-        class_ids=role.class_ids,
-        child_ids=await list_children(connection, tenant.tenant_id, role.role_id),
-        is_root=role.role_id == tenant.root_role_id,
-    )
 
 
 async def _get_tenant(control: Control, tenant_id: int) -> Tenant:
