@@ -128,6 +128,13 @@ class Settings(BaseSettings):
         parse_many(value)
         return value
 
+    @field_validator("rate_limit_storage")
+    @classmethod
+    def _check_storage(cls, value: str) -> str:
+        if not value.startswith("async+"):
+            raise ValueError("must begin with async+")
+        return value
+
     @field_validator("base_url")
     @classmethod
     def _check_base_url(cls, value: str) -> str:
