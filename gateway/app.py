@@ -27,8 +27,10 @@ from gateway.auth.rate_limit import RateLimiter
 from gateway.auth.tokens import TokenRules
 from gateway.changes import ChangeListener
 from gateway.compression import DeflatedTexts
+from gateway.graphiql import graphiql_routes
 from gateway.health import healthz_endpoint, jwks_endpoint, readyz_endpoint
 from gateway.protection import Protection, plain_error
+from gateway.query import query_endpoint
 from gateway.settings import Settings
 from gateway.state import AppState, Clock, Random, Tenants
 
@@ -67,7 +69,8 @@ def routes() -> list[BaseRoute]:
         Route("/.well-known/jwks.json", jwks_endpoint, methods=["GET"]),
         Route("/healthz", healthz_endpoint, methods=["GET"]),
         Route("/readyz", readyz_endpoint, methods=["GET"]),
-        # /query, /roles_pbac, /graphiql, /metrics belong here.
+        Mount("/query", query_endpoint),
+        *graphiql_routes(),
     ]
 
 

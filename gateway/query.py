@@ -47,7 +47,7 @@ async def query_endpoint(scope: Scope, receive: Receive, send: Send) -> None:
 
 async def _answer(scope: Scope, receive: Receive, state: AppState, principal: Principal) -> Reply:
     head, request = await read_request(scope, receive, state.http_limits)
-    loaded = await state.tenants.get(principal.tenant_id)
+    loaded = await state.tenants.get(principal.tenant_id, principal.tenant_version)
     if not isinstance(request, list):
         body = await answer_query(loaded, principal, request)
         return data_reply(body, head.media_type, copy_to_top=request.from_form and state.settings.form_fields_at_top)

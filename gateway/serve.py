@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import uvicorn
 from pydantic import SecretStr
+from schema.roles_pbac.root import control_schema
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.demo.load import Progress
@@ -16,10 +17,13 @@ from db.engines import control_engine
 from db.errors import PublicError
 from db.migrate import migrate
 from db.secrets import MasterKey, load_master_key
-from gateway.app import create_app
+from gateway.app import OpenTenants, create_app
 from gateway.databases import Databases, open_databases
 from gateway.provision import Credentials, provision_demo
 from gateway.settings import Settings
+from gateway.tenancy import Tenants
+from schema.query.document import Limits
+from schema.query.schema_text import schema_text
 
 
 class AddressUnusable(PublicError):
@@ -75,10 +79,19 @@ async def serve(settings: Settings, observer: Observer) -> None:
                 made = await provision_demo(control.engine, control.databases, control.master_key, observer.progress)
             observer.step("Opening the doors")
             inner = settings.model_copy(update={"database_url": SecretStr(control.databases.control_dsn)})
-            app = create_app(inner, resolve_dsn=control.databases.resolve)
+            app = create_app(inner, open_tenants=tenants_opener(control.databases.resolve))
             address = f"http://{_bracketed(settings.host)}:{listener.getsockname()[1]}"
             server = _Server(_uvicorn_config(app), on_ready=lambda: observer.ready(address, made))
             await server.serve(sockets=[listener])
+
+
+def tenants_opener(resolve_dsn: Callable[[str], str]) -> OpenTenants:
+    """What opens the tenants of an application whose stored DSNs are resolved so."""
+
+    def open_tenants(_: Settings, engine: AsyncEngine, master_key: MasterKey) -> Tenants:
+        return Tenants(engine, master_key, schema_text(control_schema._schema), Limits(), resolve_dsn)
+
+    return open_tenants
 
 
 def open_listener(host: str, port: int) -> socket.socket:

@@ -98,6 +98,10 @@ class Settings(BaseSettings):
     password_threads: int = Field(default=2, ge=1, le=64, description="Passwords checked at the same time.")
     password_queue: int = Field(default=200, ge=0, le=100_000, description="Password checks that may wait.")
 
+    form_fields_at_top: bool = Field(
+        default=True, description="Replies to form posts hold the fields of data at the top too."
+    )
+
     max_body_bytes: int = Field(default=2_097_152, ge=1024, description="Largest request body.")
     max_auth_body_bytes: int = Field(default=65_536, ge=1024, description="Largest body of a login.")
     max_header_bytes: int = Field(default=32_768, ge=1024, description="Largest sum of a request's header lines.")
