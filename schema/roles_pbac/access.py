@@ -5,7 +5,7 @@ children and the classes it is in, and for the rest needs a capability of its ow
 `roles_pbac.roles`, `roles_pbac.role_classes` or `roles_pbac.policy_rules`.
 """
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from db.catalog import TableName
@@ -42,12 +42,22 @@ IN_TENANT: Final = Compare(ColumnOf("tenantid", INTEGER), "=", PrincipalValue("t
 ITSELF: Final = Compare(ColumnOf("roleid", INTEGER), "=", PrincipalValue("roleid", INTEGER))
 ITS_CHILD: Final = Compare(ColumnOf("parentid", INTEGER), "=", PrincipalValue("roleid", INTEGER))
 ITS_CLASS: Final = AnyOf(ColumnOf("classid", INTEGER), PrincipalValue("classes", INTEGERS))
-OF_A_VISIBLE_ROLE: Final = Exists("role", ALWAYS, under_grant=True)
 
-_VIEW_CAPABILITIES: Final = {ROLES: "view_role", ROLE_CLASSES: "view_class", POLICY_RULES: "view_rule"}
+VIEW_CAPABILITIES: Final = {ROLES: "view_role", ROLE_CLASSES: "view_class", POLICY_RULES: "view_rule"}
 _OWN_ROWS: Final = {ROLES: any_of(ITSELF, ITS_CHILD), ROLE_CLASSES: ITS_CLASS, POLICY_RULES: NEVER}
 _FOR_EVERYONE: Final = frozenset({CAPABILITIES, PACKAGES, PACKAGE_FUNCTIONS})
 _FOR_ADMINISTRATORS: Final = frozenset({TENANTS, TENANT_CONTACTINFO})
+
+
+@dataclass(frozen=True, slots=True)
+class ControlGrants:
+    """What the control policy gives one principal."""
+
+    policy: "ControlPolicy"
+    principal: Principal
+
+    def grant(self, table: TableName, capability: str, /) -> Predicate:
+        return self.policy.grant(self.principal, table, capability)
 
 
 class ControlPolicy:
@@ -67,9 +77,9 @@ class ControlPolicy:
             raise AccessDenied(capability, str(table))
         return all_of(IN_TENANT, self._rules.grant(principal, table, capability))
 
-    def grants(self, principal: Principal) -> Callable[[TableName], Predicate]:
-        """The grants for reading, of one principal."""
-        return lambda table: self.grant(principal, table)
+    def grants(self, principal: Principal) -> "ControlGrants":
+        """The same, for one principal."""
+        return ControlGrants(self, principal)
 
     def _visible(self, principal: Principal, table: TableName) -> Predicate:
         if table in _FOR_EVERYONE:
@@ -79,11 +89,11 @@ class ControlPolicy:
         if table in _FOR_ADMINISTRATORS:
             return NEVER
         if table == ROLE_CONTACTINFO:
-            return all_of(IN_TENANT, OF_A_VISIBLE_ROLE)
+            return all_of(IN_TENANT, Exists("role", self._visible(principal, ROLES), under_grant=False))
         return all_of(IN_TENANT, any_of(_OWN_ROWS[table], self._granted(principal, table)))
 
     def _granted(self, principal: Principal, table: TableName) -> Predicate:
         try:
-            return self.grant(principal, table, _VIEW_CAPABILITIES[table])
+            return self.grant(principal, table, VIEW_CAPABILITIES[table])
         except AccessDenied:
             return NEVER

@@ -1,16 +1,22 @@
 """ControlContext: who asks, and what the gateway lends for answering; OneTransaction: all of it or nothing."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import asyncpg
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from graphql import DocumentNode
 from strawberry.extensions import SchemaExtension
 from strawberry.types.graphql import OperationType
 
+from db.errors import DatabaseUnavailable
 from db.records import Role, Tenant
+from db.refusals import refusal_of
 from db.tenants import announce_change
 from schema.errors import OperationError
 from schema.model import Model
@@ -60,14 +66,15 @@ class Transaction:
         async with self._turn:
             if self._failed:
                 raise EarlierFieldFailed
-            if self._connection is None:
-                self._connection = await self._engine.connect()
-            try:
-                yield self._connection
-            except BaseException:
-                self._failed = self.has_changes
-                await self._connection.rollback()
-                raise
+            with _refusals():
+                if self._connection is None:
+                    self._connection = await self._engine.connect()
+                try:
+                    yield self._connection
+                except BaseException:
+                    self._failed = self.has_changes
+                    await self._connection.rollback()
+                    raise
 
     @asynccontextmanager
     async def change(self) -> AsyncIterator[AsyncConnection]:
@@ -81,12 +88,25 @@ class Transaction:
 
     async def commit(self) -> None:
         if self._connection is not None:
-            await self._connection.commit()
+            with _refusals():
+                await self._connection.commit()
 
     async def close(self) -> None:
         """Gives the connection back; what was not committed is rolled back."""
         if self._connection is not None:
             await self._connection.close()
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """What the control database refuses, as a StoreError."""
+    try:
+        yield
+    except DBAPIError as error:
+        cause = error.orig.__cause__ if error.orig is not None else None
+        raise (refusal_of(cause) if isinstance(cause, asyncpg.PostgresError) else DatabaseUnavailable()) from error
+    except (OSError, PoolTimeout, asyncpg.PostgresError) as error:
+        raise DatabaseUnavailable from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +117,7 @@ class ControlContext:
     transaction: Transaction
     lent: Lent
     now: datetime
+    document: DocumentNode
     password_rules: PasswordRules = field(default_factory=PasswordRules)
 
 

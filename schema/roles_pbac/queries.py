@@ -5,7 +5,7 @@ from typing import Any
 import strawberry
 
 from schema.roles_pbac.fields import ControlInfo, Filter, Limit, Offset, Ordering
-from schema.roles_pbac.rows import RowArguments, read_rows
+from schema.roles_pbac.rows import read_rows
 from schema.roles_pbac.types import (
     Capability,
     Package,
@@ -25,12 +25,12 @@ def listing(name: str) -> Any:
 
     async def rows(
         info: ControlInfo,
-        where: Filter = strawberry.UNSET,
-        ordering: Ordering = strawberry.UNSET,
-        limit: Limit = strawberry.UNSET,
-        offset: Offset = strawberry.UNSET,
+        where: Filter = strawberry.UNSET,  # noqa: ARG001
+        ordering: Ordering = strawberry.UNSET,  # noqa: ARG001
+        limit: Limit = strawberry.UNSET,  # noqa: ARG001
+        offset: Offset = strawberry.UNSET,  # noqa: ARG001
     ) -> Any:
-        return await read_rows(info, name, RowArguments(where or "", ordering or (), limit or None, offset or 0))
+        return await read_rows(info, name)
 
     return strawberry.field(resolver=rows)
 
