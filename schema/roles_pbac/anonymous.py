@@ -3,16 +3,11 @@
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.records import Role
-from db.roles import find_login, insert_role, set_deleted
+from db.roles import find_login, insert_role, nobody_login, set_deleted
 from db.rules import insert_rule
-from db.sessions import end_sessions_of_role
 from db.tenants import set_nobody
 from schema.principal import NOBODY_CAPABILITIES
 from schema.roles_pbac.context import ControlContext
-
-
-def nobody_login(tenant_id: int) -> str:
-    return f"nobody{tenant_id}"
 
 
 async def find_nobody(connection: AsyncConnection, tenant_id: int) -> Role | None:
@@ -39,7 +34,6 @@ async def disable_anonymous_logins(context: ControlContext) -> None:
         nobody = await find_nobody(connection, tenant_id)
         if nobody is not None and not nobody.deleted:
             await set_deleted(connection, tenant_id, nobody.role_id, deleted=True)
-            await end_sessions_of_role(connection, nobody.role_id, context.now)
 
 
 async def _make_nobody(context: ControlContext, connection: AsyncConnection) -> Role:
@@ -62,7 +56,7 @@ async def _make_nobody(context: ControlContext, connection: AsyncConnection) -> 
         name="Nobody may view all normal roles",
         capabilities=frozenset({"view_role"}),
         targets=frozenset({"roles_pbac.roles"}),
-        filter="normal = true",
+        filter_text="normal = true",
         role_ids=frozenset({nobody.role_id}),
         class_ids=frozenset(),
         creator_id=context.principal.role_id,

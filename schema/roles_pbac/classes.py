@@ -1,16 +1,12 @@
 """Creating, changing and deleting role classes: what the mutations of that name do."""
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
-from db.roles import delete_class, find_role, insert_class, update_class
+from db.classes import INHERITANCE, ClassChanges, delete_class, insert_class, update_class
 from schema.roles_pbac.context import ControlContext
 from schema.roles_pbac.control_model import ROLE_CLASSES
-from schema.roles_pbac.errors import BadInput, NoSuchRow, WrongTenant
+from schema.roles_pbac.errors import BadInput, WrongTenant
 from schema.roles_pbac.inputs import RoleClassInput
 from schema.roles_pbac.keys import is_given, parse_keys, required
 from schema.roles_pbac.rows import require_after, require_before
-
-INHERITANCE = ("none", "create", "full")
 
 
 async def create_class(context: ControlContext, given: RoleClassInput) -> int:
@@ -18,7 +14,6 @@ async def create_class(context: ControlContext, given: RoleClassInput) -> int:
     grant = context.policy.grant(context.principal, ROLE_CLASSES, "create_class")
     name, inherit, members = read_class_input(context, given)
     async with context.transaction.change() as connection:
-        await _check_members(context, connection, members or frozenset())
         created = await insert_class(
             connection,
             tenant_id=context.tenant.tenant_id,
@@ -36,10 +31,7 @@ async def change_class(context: ControlContext, class_id: int, given: RoleClassI
     name, inherit, members = read_class_input(context, given)
     async with context.transaction.change() as connection:
         await require_before(context, connection, ROLE_CLASSES, class_id, grant)
-        await _check_members(context, connection, members or frozenset())
-        await update_class(
-            connection, context.tenant.tenant_id, class_id, name=name, inherit=inherit, member_ids=members
-        )
+        await update_class(connection, context.tenant.tenant_id, class_id, ClassChanges(name, inherit, members))
         await require_after(context, connection, ROLE_CLASSES, class_id, "update_class", grant)
 
 
@@ -59,9 +51,3 @@ def read_class_input(context: ControlContext, given: RoleClassInput) -> tuple[st
         raise BadInput("A class inherits none, create or full.")
     members = parse_keys("role", given.members) if is_given(given.members) else None
     return required(given.name, "name"), inherit, members
-
-
-async def _check_members(context: ControlContext, connection: AsyncConnection, members: frozenset[int]) -> None:
-    for role_id in sorted(members):
-        if await find_role(connection, context.tenant.tenant_id, role_id) is None:
-            raise NoSuchRow("role", role_id)

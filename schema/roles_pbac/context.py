@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import asyncpg
+from graphql import DocumentNode
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
-from graphql import DocumentNode
 from strawberry.extensions import SchemaExtension
 from strawberry.types.graphql import OperationType
 

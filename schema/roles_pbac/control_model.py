@@ -58,10 +58,10 @@ def build_control_model() -> Model:
                 Relation(
                     "classes",
                     ROLE_CLASSES,
-                    ("roleid",),
-                    ("classid",),
+                    ("tenantid", "roleid"),
+                    ("tenantid", "classid"),
                     many=True,
-                    junction=Junction(MEMBERSHIPS, ("roleid",), ("classid",)),
+                    junction=Junction(MEMBERSHIPS, ("tenantid", "roleid"), ("tenantid", "classid")),
                 ),
                 Relation("children", ROLES, ("roleid",), ("parentid",), many=True),
                 Relation("parent", ROLES, ("parentid",), ("roleid",), many=False),
@@ -85,10 +85,10 @@ def build_control_model() -> Model:
                 Relation(
                     "members",
                     ROLES,
-                    ("classid",),
-                    ("roleid",),
+                    ("tenantid", "classid"),
+                    ("tenantid", "roleid"),
                     many=True,
-                    junction=Junction(MEMBERSHIPS, ("classid",), ("roleid",)),
+                    junction=Junction(MEMBERSHIPS, ("tenantid", "classid"), ("tenantid", "roleid")),
                 )
             ],
         ),

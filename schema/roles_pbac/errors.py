@@ -58,12 +58,3 @@ class BadInput(OperationError):
     """An input that is well formed and still makes no sense."""
 
     code = "BAD_INPUT"
-
-
-class LoginTaken(OperationError):
-    """A login that another role of the tenant has, or had."""
-
-    code = "LOGIN_TAKEN"
-
-    def __init__(self, login: str) -> None:
-        super().__init__(f"The login {login!r} is taken.")

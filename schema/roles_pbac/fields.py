@@ -33,7 +33,7 @@ class Column(StrawberryField):
     def is_basic_field(self) -> bool:
         return False
 
-    def get_result(self, source: Any, info: Any, args: list[Any], kwargs: Any) -> Any:  # noqa: ARG002
+    def get_result(self, source: Any, info: Any, args: list[Any], kwargs: Any) -> Any:
         return looked_up(source, info)
 
 

@@ -36,7 +36,7 @@ class Mutation:
         self,
         info: ControlInfo,
         given: RoleArgument = strawberry.UNSET,
-        onconflict: OnConflict | None = strawberry.UNSET,  # noqa: ARG002 - clients send it with every create
+        onconflict: OnConflict | None = strawberry.UNSET,
     ) -> Role | None:
         role_id = await roles.create_role(info.context, get_input(given))
         return await read_row(info, "role", role_id, is_new=True)
@@ -60,7 +60,7 @@ class Mutation:
         self,
         info: ControlInfo,
         given: RoleClassArgument = strawberry.UNSET,
-        onconflict: OnConflict | None = strawberry.UNSET,  # noqa: ARG002 - clients send it with every create
+        onconflict: OnConflict | None = strawberry.UNSET,
     ) -> RoleClass | None:
         class_id = await classes.create_class(info.context, get_input(given))
         return await read_row(info, "role_class", class_id, is_new=True)
@@ -85,7 +85,7 @@ class Mutation:
         self,
         info: ControlInfo,
         given: PolicyRuleArgument = strawberry.UNSET,
-        onconflict: OnConflict | None = strawberry.UNSET,  # noqa: ARG002 - clients send it with every create
+        onconflict: OnConflict | None = strawberry.UNSET,
     ) -> PolicyRule | None:
         rule_id = await rules.create_rule(info.context, get_input(given))
         return await read_row(info, "policy_rule", rule_id, is_new=True)
@@ -110,7 +110,7 @@ class Mutation:
         self,
         info: ControlInfo,
         given: ContactinfoArgument = strawberry.UNSET,
-        onconflict: OnConflict | None = strawberry.UNSET,  # noqa: ARG002 - clients send it with every create
+        onconflict: OnConflict | None = strawberry.UNSET,
     ) -> RoleContactinfo | None:
         role_id = await contactinfo.create_contactinfo(info.context, get_input(given))
         return await read_row(info, "role_contactinfo", role_id, is_new=True)

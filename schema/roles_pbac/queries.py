@@ -25,10 +25,10 @@ def listing(name: str) -> Any:
 
     async def rows(
         info: ControlInfo,
-        where: Filter = strawberry.UNSET,  # noqa: ARG001
-        ordering: Ordering = strawberry.UNSET,  # noqa: ARG001
-        limit: Limit = strawberry.UNSET,  # noqa: ARG001
-        offset: Offset = strawberry.UNSET,  # noqa: ARG001
+        where: Filter = strawberry.UNSET,
+        ordering: Ordering = strawberry.UNSET,
+        limit: Limit = strawberry.UNSET,
+        offset: Offset = strawberry.UNSET,
     ) -> Any:
         return await read_rows(info, name)
 

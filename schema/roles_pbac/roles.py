@@ -2,11 +2,22 @@
 
 from dataclasses import dataclass
 
+import strawberry
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.hierarchy import list_ancestors
 from db.records import Role
-from db.roles import UNCHANGED, RoleChanges, find_role, insert_role, set_deleted, set_password, update_role
+from db.roles import (
+    UNCHANGED,
+    RoleChanges,
+    Unchanged,
+    find_role,
+    insert_role,
+    nobody_login,
+    set_deleted,
+    set_password,
+    update_role,
+)
 from db.sessions import end_sessions_of_role
 from schema.principal import NORMAL_CAPABILITIES
 from schema.roles_pbac import rights
@@ -25,7 +36,7 @@ class WantedRole:
 
     login: str
     name: str
-    parent_id: object
+    parent_id: int | None | Unchanged
     class_ids: frozenset[int] | None
     capabilities: frozenset[str] | None
     deleted: bool | None
@@ -44,7 +55,7 @@ def read_role_input(context: ControlContext, given: RoleInput) -> WantedRole:
     return WantedRole(
         login=required(given.login, "login"),
         name=required(given.name, "name"),
-        parent_id=given.parentid if given.parentid is None or is_given(given.parentid) else UNCHANGED,
+        parent_id=UNCHANGED if given.parentid is strawberry.UNSET else given.parentid,
         class_ids=frozenset(listed(given.classes)) if is_given(given.classes) else None,
         capabilities=capabilities,
         deleted=given.deleted if is_given(given.deleted) else None,
@@ -138,18 +149,17 @@ async def delete_role(context: ControlContext, role_id: int) -> None:
         if role_id == context.tenant.root_role_id:
             raise RoleProtected("The tenant's root role cannot be deleted.")
         await set_deleted(connection, context.tenant.tenant_id, role_id, deleted=True)
-        await end_sessions_of_role(connection, role_id, context.now)
 
 
 async def _store(context: ControlContext, connection: AsyncConnection, role: Role, wanted: WantedRole) -> None:
     tenant_id = context.tenant.tenant_id
-    parent_id = wanted.parent_id if wanted.parent_id is None or isinstance(wanted.parent_id, int) else UNCHANGED
     changes = RoleChanges(
         login=wanted.login,
         name=wanted.name,
-        parent_id=parent_id,
+        parent_id=wanted.parent_id,
         capabilities=wanted.capabilities,
-        class_ids=wanted.class_ids,
+        # A role is also in classes that roles above it hand on, and does not join those by itself for being named.
+        class_ids=None if wanted.class_ids == role.class_ids else wanted.class_ids,
         deleted=wanted.deleted,
     )
     await update_role(connection, tenant_id, role.role_id, changes)
@@ -159,7 +169,7 @@ async def _store(context: ControlContext, connection: AsyncConnection, role: Rol
         password_hash = await context.lent.hash_password(wanted.password)
         await set_password(connection, tenant_id, role.role_id, password_hash, context.principal.role_id)
     lost_login = wanted.capabilities is not None and "login" in role.capabilities - wanted.capabilities
-    if wanted.password is not None or lost_login or wanted.deleted:
+    if wanted.password is not None or lost_login:
         await end_sessions_of_role(connection, role.role_id, context.now)
 
 
@@ -199,5 +209,5 @@ async def _check_classes(
 
 
 def _check_not_reserved(context: ControlContext, login: str) -> None:
-    if login == f"nobody{context.tenant.tenant_id}":
+    if login == nobody_login(context.tenant.tenant_id):
         raise BadInput(f"The login {login!r} is kept for anonymous logins.")

@@ -45,9 +45,7 @@ class ControlSchema(strawberry.Schema):
             text, variable_values=variables, context_value=context, operation_name=operation_name or None
         )
 
-    def process_errors(
-        self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
-    ) -> None:
+    def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         """Nothing: what is worth logging is for the gateway to say, and a caller's mistake is not."""
 
 

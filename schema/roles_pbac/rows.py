@@ -1,4 +1,4 @@
-"""Reading rows of CONTROL_MODEL: the selection below one root field becomes one statement, by the compiler of /query."""
+"""Reading rows of CONTROL_MODEL: what is selected below a root field becomes one statement, by the compiler of /query."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 
 import strawberry
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.records import Rule
-from db.roles import find_role, list_classes
-from db.rules import delete_rule, insert_rule, list_rules, update_rule
+from db.rules import RuleChanges, delete_rule, find_rule, insert_rule, update_rule
 from schema.roles_pbac import rights
 from schema.roles_pbac.context import ControlContext
 from schema.roles_pbac.control_model import POLICY_RULES
@@ -33,14 +31,13 @@ async def create_rule(context: ControlContext, given: PolicyRuleInput) -> int:
     grant = context.policy.grant(context.principal, POLICY_RULES, "create_rule")
     wanted = await read_rule_input(context, given, None)
     async with context.transaction.change() as connection:
-        await _check_scope(context, connection, wanted.role_ids, wanted.class_ids)
         rule = await insert_rule(
             connection,
             tenant_id=context.tenant.tenant_id,
             name=wanted.name,
             capabilities=wanted.capabilities,
             targets=wanted.targets,
-            filter=wanted.filter,
+            filter_text=wanted.filter,
             role_ids=wanted.role_ids,
             class_ids=wanted.class_ids,
             creator_id=context.principal.role_id,
@@ -54,21 +51,22 @@ async def change_rule(context: ControlContext, rule_id: int, given: PolicyRuleIn
     grant = context.policy.grant(context.principal, POLICY_RULES, "update_rule")
     async with context.transaction.change() as connection:
         await require_before(context, connection, POLICY_RULES, rule_id, grant)
-        before = await _get_rule(context, connection, rule_id)
+        before = await find_rule(connection, context.tenant.tenant_id, rule_id)
+        if before is None:
+            raise NoSuchRow("policy_rule", rule_id)
         wanted = await read_rule_input(context, given, before)
-        await _check_scope(
-            context, connection, wanted.role_ids - before.role_ids, wanted.class_ids - before.class_ids
-        )
         await update_rule(
             connection,
             context.tenant.tenant_id,
             rule_id,
-            name=wanted.name,
-            capabilities=wanted.capabilities,
-            targets=wanted.targets,
-            filter=wanted.filter,
-            role_ids=wanted.role_ids,
-            class_ids=wanted.class_ids,
+            RuleChanges(
+                name=wanted.name,
+                capabilities=wanted.capabilities,
+                targets=wanted.targets,
+                filter=wanted.filter,
+                role_ids=wanted.role_ids,
+                class_ids=wanted.class_ids,
+            ),
         )
         await require_after(context, connection, POLICY_RULES, rule_id, "update_rule", grant)
 
@@ -112,21 +110,3 @@ def _names(given: list[str | None] | None, before: frozenset[str]) -> frozenset[
 
 def _ids(kind: str, given: list[strawberry.ID | None] | None, before: frozenset[int]) -> frozenset[int]:
     return parse_keys(kind, given) if is_given(given) else before
-
-
-async def _get_rule(context: ControlContext, connection: AsyncConnection, rule_id: int) -> Rule:
-    for rule in await list_rules(connection, context.tenant.tenant_id):
-        if rule.rule_id == rule_id:
-            return rule
-    raise NoSuchRow("rule", rule_id)
-
-
-async def _check_scope(
-    context: ControlContext, connection: AsyncConnection, role_ids: frozenset[int], class_ids: frozenset[int]
-) -> None:
-    for role_id in sorted(role_ids):
-        if await find_role(connection, context.tenant.tenant_id, role_id) is None:
-            raise NoSuchRow("role", role_id)
-    known = {each.class_id for each in await list_classes(connection, context.tenant.tenant_id)} if class_ids else set()
-    for class_id in sorted(class_ids - known):
-        raise NoSuchRow("class", class_id)

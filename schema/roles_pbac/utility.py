@@ -39,7 +39,7 @@ class Utility:
             return GenericScalar(await enable_anonymous_logins(context))
         if enable is False:
             await disable_anonymous_logins(context)
-            return GenericScalar(False)
+            return GenericScalar(False)  # noqa: FBT003 - the wire answers false
         async with context.transaction.use() as connection:
             nobody = await find_nobody(connection, context.tenant.tenant_id)
         return GenericScalar(nobody.role_id if nobody and not nobody.deleted else False)

@@ -28,7 +28,20 @@ VIEWS = {
                inherit
           from ostiary.role_class
     """,
-    "memberships": "select role_id as roleid, class_id as classid from ostiary.role_membership",
+    # Who is in a class by itself, then who is because a role above it is. The tenant is part of both, so that a
+    # query for one class asks the function about the roles of its tenant alone, and that only where it is inherited.
+    "memberships": """
+        select tenant_id as tenantid, role_id as roleid, class_id as classid
+          from ostiary.role_membership
+         union all
+        select r.tenant_id, r.role_id, c.class_id
+          from ostiary.role as r
+          join ostiary.role_class as c on c.tenant_id = r.tenant_id
+         where c.inherit = 'full' and r.parent_id is not null
+           and c.class_id = any (ostiary.role_class_ids(r.role_id))
+           and not exists (select from ostiary.role_membership as m
+                            where m.role_id = r.role_id and m.class_id = c.class_id)
+    """,
     "policy_rules": """
         select rule_id as ruleid, tenant_id as tenantid, name, filter, creator_id as creatorid,
                created_at as createtime, capabilities, role_ids as roles, class_ids as classes, targets
