@@ -23,7 +23,7 @@ from graphql import (
 )
 
 from schema.model import Entity, Model
-from schema.query.scalars import column_scalar
+from schema.query.scalars import GenericScalar, column_scalar
 
 RowOperation = Literal["select", "insert", "update", "delete"]
 May = Callable[[Entity, RowOperation], bool]
@@ -119,6 +119,8 @@ class _Builder:
                     args=list_arguments(),
                     description=entity.table.comment or None,
                 )
+        if fields:
+            fields["Aggregates"] = GraphQLField(aggregates_type())
         return fields
 
     def mutation_fields(self) -> dict[str, GraphQLField]:
@@ -168,6 +170,20 @@ def list_arguments() -> dict[str, GraphQLArgument]:
         "limit": GraphQLArgument(GraphQLInt, description="How many rows at most."),
         "offset": GraphQLArgument(GraphQLInt, description="How many rows to pass over first."),
     }
+
+
+def aggregates_type() -> GraphQLObjectType:
+    """The functions over a set of rows, which a GraphQL query in `subquery` picks."""
+    arguments = {
+        "subquery": GraphQLArgument(
+            GraphQLString, description="A query of one table: its first field is aggregated, the others group."
+        ),
+        **list_arguments(),
+        "having": GraphQLArgument(GraphQLString, description="An expression that the result rows satisfy."),
+        "distincton": GraphQLArgument(GraphQLList(GraphQLString), description="Columns whose repetitions are dropped."),
+    }
+    functions = ("avg", "count", "max", "min", "sum")
+    return GraphQLObjectType("Aggregates", {name: GraphQLField(GenericScalar, args=arguments) for name in functions})
 
 
 def key_arguments(entity: Entity) -> dict[str, GraphQLArgument]:

@@ -119,10 +119,42 @@ class Fixed:
     json: str
 
 
+AggregateFunction = Literal["avg", "count", "max", "min", "sum"]
+
+
+@dataclass(frozen=True, slots=True)
+class FlatColumn:
+    """A column of the flattened rows under an aggregate: by its name there, reached over to-one relations."""
+
+    name: str
+    path: tuple[tuple[Relation, Entity, Predicate], ...]
+    column: Column
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """A function over the first column, a row per combination of the others. `having` and `order` name columns of
+    the result: the function, and the group columns."""
+
+    function: AggregateFunction
+    read: Read
+    columns: tuple[FlatColumn, ...]
+    distinct_on: tuple[str, ...]
+    result: Entity
+    having: Predicate
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregates:
+    """The object that holds aggregates under their response keys."""
+
+    outputs: "tuple[tuple[str, Aggregate | Fixed], ...]"
+
+
 @dataclass(frozen=True, slots=True)
 class RootOutput:
     key: str
-    node: Read | Insert | Update | Delete | Fixed
+    node: Read | Aggregates | Insert | Update | Delete | Fixed
 
 
 @dataclass(frozen=True, slots=True)

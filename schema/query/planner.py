@@ -35,12 +35,16 @@ from schema.expression.predicate import (
     all_of,
 )
 from schema.model import Entity, Model, Relation
+from schema.query.aggregates import SubqueryInvalid, as_function, distinct_names, read_subquery, result_entity
 from schema.query.build import QuerySchema
 from schema.query.plan import (
+    Aggregate,
+    Aggregates,
     Argument,
     ColumnOutput,
     Delete,
     Fixed,
+    FlatColumn,
     Insert,
     Order,
     Output,
@@ -96,6 +100,8 @@ def plan_operation(
             outputs.append(RootOutput(key, Fixed(f'"{root_type}"')))
         elif name.startswith("_") and name not in schema.fields:
             outputs.append(RootOutput(key, Fixed(introspect(key, nodes))))
+        elif name == "Aggregates":
+            outputs.append(RootOutput(key, planner.aggregates(schema, nodes)))
         else:
             root = schema.fields[name]
             outputs.append(RootOutput(key, _PLANNERS[root.operation](planner, root.entity, nodes)))
@@ -142,6 +148,67 @@ class Planner:
         key = self._key(entity, nodes[0])
         return Delete(entity, key, self._grant(entity, "delete"), self._result(entity, nodes, key))
 
+    def aggregates(self, schema: QuerySchema, nodes: Sequence[FieldNode]) -> Aggregates:
+        """The functions asked of `Aggregates`."""
+        fields = collect_fields(
+            [node.selection_set for node in nodes if node.selection_set], self.fragments, self.variables
+        )
+        return Aggregates(tuple((key, self._aggregate(schema, each[0])) for key, each in fields.items()))
+
+    def _aggregate(self, schema: QuerySchema, node: FieldNode) -> Aggregate | Fixed:
+        function = node.name.value
+        if function == "__typename":
+            return Fixed('"Aggregates"')
+        text, _ = self._text(argument(node, "subquery"))
+        root, fragments = read_subquery(text or "", schema)
+        entity = schema.fields[root.name.value].entity
+        inner = Planner(self.model, self.grants, fragments, {})
+        columns = tuple(inner.flat_columns(entity, [root], (), ""))
+        result = result_entity(as_function(function), columns)
+        distinct = self._plain(argument(node, "distincton"))
+        names = [distinct] if isinstance(distinct, str) else distinct if isinstance(distinct, list) else []
+        read = Read(
+            entity=entity,
+            grant=self._grant(entity, "select"),
+            outputs=(),
+            filter=all_of(
+                inner.filter(entity, argument(root, "filter")), self.filter(entity, argument(node, "filter"))
+            ),
+            order=self._order(result, argument(node, "ordering")),
+            limit=self._page(node, "limit"),
+            offset=self._page(node, "offset"),
+        )
+        return Aggregate(
+            function=as_function(function),
+            read=read,
+            columns=columns,
+            distinct_on=distinct_names([str(each) for each in names], columns),
+            result=result,
+            having=self.filter(result, argument(node, "having")),
+        )
+
+    def flat_columns(
+        self,
+        entity: Entity,
+        nodes: Sequence[FieldNode],
+        path: tuple[tuple[Relation, Entity, Predicate], ...],
+        prefix: str,
+    ) -> Iterable[FlatColumn]:
+        """The columns that a subquery selects, those of to-one relations as `<relation>_<column>`."""
+        fields = collect_fields(
+            [node.selection_set for node in nodes if node.selection_set], self.fragments, self.variables
+        )
+        for key, each in fields.items():
+            name = each[0].name.value
+            if column := entity.columns.get(name):
+                yield FlatColumn(prefix + key, path, column)
+            elif relation := entity.relations.get(name):
+                if relation.many:
+                    raise SubqueryInvalid(f"An aggregate cannot group by the collection {name}.")
+                target = self.model.by_table[relation.target]
+                step = (relation, target, self._grant(target, "select"))
+                yield from self.flat_columns(target, each, (*path, step), f"{prefix}{key}_")
+
     def _list(self, entity: Entity, nodes: Sequence[FieldNode], relation: Relation | None) -> Read:
         node = nodes[0]
         return Read(
@@ -149,7 +216,7 @@ class Planner:
             grant=self._grant(entity, "select"),
             outputs=self._outputs(entity, nodes),
             relation=relation,
-            filter=self._filter(entity, argument(node, "filter")),
+            filter=self.filter(entity, argument(node, "filter")),
             order=self._order(entity, argument(node, "ordering")),
             limit=self._page(node, "limit"),
             offset=self._page(node, "offset"),
@@ -184,7 +251,8 @@ class Planner:
     def _grant(self, entity: Entity, capability: str) -> Predicate:
         return self.grants.grant(entity.table.name, capability)
 
-    def _filter(self, entity: Entity, node: ValueNode | None) -> Predicate:
+    def filter(self, entity: Entity, node: ValueNode | None) -> Predicate:
+        """The predicate of a filter argument, with the caller's grants on what it looks into."""
         text, source = self._text(node)
         if not text or not text.strip():
             return ALWAYS

@@ -14,10 +14,13 @@ from db.sql import Sql, Statement, concatenate, join, json_text, name, slot, sql
 from schema.expression.predicate import ALWAYS, Constant, Predicate, all_of
 from schema.model import Entity, Model
 from schema.query.plan import (
+    Aggregate,
+    Aggregates,
     Argument,
     ColumnOutput,
     Delete,
     Fixed,
+    FlatColumn,
     Insert,
     Order,
     Output,
@@ -42,6 +45,9 @@ _JSON = frozenset({"json", "jsonb"})
 _SELF_QUOTING = frozenset({"float4", "float8", "numeric", "timestamp", "timestamptz"})
 
 
+_FUNCTIONS = {"avg": sql("avg"), "count": sql("count"), "max": sql("max"), "min": sql("min"), "sum": sql("sum")}
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One statement of a mutation, run on the key that the step before gave."""
@@ -59,6 +65,8 @@ def render_query(plan: Plan, model: Model) -> Statement:
         match output.node:
             case Read() as read:
                 parts.append(renderer.many(read, parent=""))
+            case Aggregates() as aggregates:
+                parts.append(renderer.aggregates(aggregates))
             case Fixed(json):
                 parts.append(slot(Constant(json, PgType("text", "text")), "text"))
             case _:
@@ -106,6 +114,78 @@ class _Renderer:
             source=source,
             order=self._order_by(read, alias, named=is_cut),
         )
+
+    def aggregates(self, node: Aggregates) -> Sql:
+        """The JSON object with an array of rows for each function."""
+        parts: list[Sql] = []
+        for index, (key, output) in enumerate(node.outputs):
+            parts.append(json_text('{"' if index == 0 else ',"', (key,), '":'))
+            parts.append(json_text('"Aggregates"') if isinstance(output, Fixed) else self._aggregate(output))
+        return concatenate([*parts, json_text("}")])
+
+    def _aggregate(self, node: Aggregate) -> Sql:
+        """Flattened rows (f), grouped and named (g), then `having`, order and page on what came of it."""
+        read, result = node.read, node.result
+        parts: list[Sql] = []
+        for index, (key, column) in enumerate(result.columns.items()):
+            parts.append(json_text('{"' if index == 0 else ',"', (key,), '":'))
+            parts.append(render_column(name("g", column.name), column, as_id=False))
+        having = (
+            sql("")
+            if node.having == ALWAYS
+            else sql(" where {having}", having=self._condition(node.having, result, "g"))
+        )
+        return sql(
+            "(select coalesce('[' || string_agg(r.j, ',') || ']', '[]') from (select {row} as j from ({groups}) as g"
+            "{having}{order}{limit}{offset}) as r)",
+            row=concatenate([*parts, json_text("}")]),
+            groups=self._groups(node),
+            having=having,
+            order=self._order_by(read, "g", named=False),
+            limit=_page(sql(" limit "), read.limit),
+            offset=_page(sql(" offset "), read.offset),
+        )
+
+    def _groups(self, node: Aggregate) -> Sql:
+        alias = self.aliases.new(node.read.entity)
+        joins: list[Sql] = []
+        values = [self._flat(column, alias, joins) for column in node.columns]
+        distinct = [str(index) for index, column in enumerate(node.columns) if column.name in node.distinct_on]
+        flat = sql(
+            "select {distinct}{values} from {table} as {alias}{joins}{where}",
+            distinct=sql("distinct on ({values}) ", values=join(", ", [values[int(index)] for index in distinct]))
+            if distinct
+            else sql(""),
+            values=join(", ", [sql("{v} as {n}", v=value, n=name(f"c{index}")) for index, value in enumerate(values)]),
+            table=table_name(node.read.entity),
+            alias=name(alias),
+            joins=join("", joins),
+            where=self._where(node.read, alias, ""),
+        )
+        groups = [name("f", f"c{index}") for index in range(1, len(values))]
+        named = zip(groups, list(node.result.columns.values())[1:], strict=True)
+        return sql(
+            "select {function}(f.c0) as {key}{columns} from ({flat}) as f{grouping}",
+            function=_FUNCTIONS[node.function],
+            key=name(node.function),
+            columns=join("", [sql(", {group} as {key}", group=group, key=name(c.name)) for group, c in named]),
+            flat=flat,
+            grouping=sql(" group by {groups}", groups=join(", ", groups)) if groups else sql(""),
+        )
+
+    def _flat(self, column: FlatColumn, alias: str, joins: list[Sql]) -> Sql:
+        for relation, target, grant in column.path:
+            inner = self.aliases.new(target)
+            joins.append(
+                sql(
+                    " left join {source} on {meets} and {grant}",
+                    source=render_source(relation, target, inner),
+                    meets=render_link(relation, alias, inner),
+                    grant=self._condition(grant, target, inner),
+                )
+            )
+            alias = inner
+        return name(alias, column.column.name)
 
     def one(self, read: Read, source: Sql | None = None) -> Sql:
         """The object of the row with the read's key, or `null`."""
