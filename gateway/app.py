@@ -30,7 +30,7 @@ from gateway.compression import DeflatedTexts
 from gateway.graphiql import graphiql_routes
 from gateway.health import healthz_endpoint, jwks_endpoint, readyz_endpoint
 from gateway.protection import Protection, plain_error
-from gateway.query import query_endpoint
+from gateway.query import QueryEndpoint
 from gateway.settings import Settings
 from gateway.state import AppState, Clock, Random, Tenants
 
@@ -69,7 +69,7 @@ def routes() -> list[BaseRoute]:
         Route("/.well-known/jwks.json", jwks_endpoint, methods=["GET"]),
         Route("/healthz", healthz_endpoint, methods=["GET"]),
         Route("/readyz", readyz_endpoint, methods=["GET"]),
-        Mount("/query", query_endpoint),
+        Route("/query", QueryEndpoint()),
         *graphiql_routes(),
     ]
 

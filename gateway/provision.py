@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import asyncpg
-from schema.roles_pbac.anonymous import make_nobody
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.classes import insert_class
@@ -21,6 +20,7 @@ from db.rules import insert_rule
 from db.secrets import MasterKey
 from db.tenants import insert_tenant, list_tenants, set_root
 from gateway.databases import Databases, embedded_dsn
+from schema.roles_pbac.anonymous import make_nobody
 
 ROOT_LOGIN: Final = "root"
 _LOADERS: Final[dict[str, Callable[["asyncpg.Connection[asyncpg.Record]", Progress], Awaitable[None]]]] = {

@@ -1,4 +1,4 @@
-"""query_endpoint: /query, from the raw request to the bytes that PostgreSQL wrote."""
+"""QueryEndpoint: /query, from the raw request to the bytes that PostgreSQL wrote."""
 
 from collections.abc import Awaitable, Callable
 
@@ -29,20 +29,25 @@ from schema.query.run import run_operation
 Answer = Callable[[GraphQLRequest], Awaitable[bytes]]
 
 
-async def query_endpoint(scope: Scope, receive: Receive, send: Send) -> None:
-    """ASGI. Who is calling, what is asked, the plan for it, its statement, the reply."""
+class QueryEndpoint:
+    """The ASGI application of /query. An instance, as Starlette would wrap a function in objects it does not need."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send_reply(send, await answer_request(scope, receive))
+
+
+async def answer_request(scope: Scope, receive: Receive) -> Reply:
+    """Who is calling, what is asked, the plan for it, its statement, the reply."""
     connection = HTTPConnection(scope)
     state = state_of(connection)
     media_type = media_type_of(scope)
     try:
         principal = await authenticate(connection, state)
         if is_probe(scope):
-            reply = data_reply(b'{"data":{"__typename":"Query"}}', media_type)
-        else:
-            reply = await _answer(scope, receive, state, principal)
+            return data_reply(b'{"data":{"__typename":"Query"}}', media_type)
+        return await _answer(scope, receive, state, principal)
     except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets an answer, and the log the rest
-        reply = error_reply(publish(error), media_type)
-    await send_reply(send, reply)
+        return error_reply(publish(error), media_type)
 
 
 async def _answer(scope: Scope, receive: Receive, state: AppState, principal: Principal) -> Reply:

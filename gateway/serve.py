@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import uvicorn
 from pydantic import SecretStr
-from schema.roles_pbac.root import control_schema
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.demo.load import Progress
@@ -23,7 +22,7 @@ from gateway.provision import Credentials, provision_demo
 from gateway.settings import Settings
 from gateway.tenancy import Tenants
 from schema.query.document import Limits
-from schema.query.schema_text import schema_text
+from schema.roles_pbac.root import control_schema_text
 
 
 class AddressUnusable(PublicError):
@@ -89,7 +88,7 @@ def tenants_opener(resolve_dsn: Callable[[str], str]) -> OpenTenants:
     """What opens the tenants of an application whose stored DSNs are resolved so."""
 
     def open_tenants(_: Settings, engine: AsyncEngine, master_key: MasterKey) -> Tenants:
-        return Tenants(engine, master_key, schema_text(control_schema._schema), Limits(), resolve_dsn)
+        return Tenants(engine, master_key, control_schema_text(), Limits(), resolve_dsn)
 
     return open_tenants
 

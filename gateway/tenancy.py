@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from cachetools import LRUCache
-from schema.policy import Policy, compile_policy
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.catalog import TableName
@@ -19,6 +18,7 @@ from db.tenants import find_tenant
 from schema.expression.predicate import Predicate
 from schema.model import Entity, Model
 from schema.names import build_model
+from schema.policy import Policy, compile_policy
 from schema.principal import Principal
 from schema.query.build import RowOperation, build_query_schema
 from schema.query.compiler import RoleView
