@@ -1,0 +1,1 @@
+"""The tests of the whole product; `conftest` starts the PostgreSQL that they share."""
