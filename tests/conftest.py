@@ -38,10 +38,13 @@ class SharedServer:
 
 
 SERVER = pytest.StashKey[SharedServer]()
+GIVEN_DSN = pytest.StashKey[str | None]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[SERVER] = SharedServer()
+    # Taken out of the environment: a gateway that a test starts would call it an unknown setting.
+    config.stash[GIVEN_DSN] = os.environ.pop("OSTIARY_TEST_DSN", None)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -51,16 +54,15 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """Called by pytest-xdist in the controller, before a worker starts."""
-    node.workerinput[WORKER_INPUT] = os.environ.get("OSTIARY_TEST_DSN") or node.config.stash[SERVER].dsn()
+    node.workerinput[WORKER_INPUT] = node.config.stash[GIVEN_DSN] or node.config.stash[SERVER].dsn()
 
 
 @pytest.fixture(scope="session")
 def server_dsn(request: pytest.FixtureRequest) -> str:
     """The DSN of the shared server's database `postgres`, as a superuser."""
-    if (given := os.environ.get("OSTIARY_TEST_DSN")) is not None:
-        return given
-    worker_input: dict[str, Any] = getattr(request.config, "workerinput", {})
-    return worker_input.get(WORKER_INPUT) or request.config.stash[SERVER].dsn()
+    config = request.config
+    worker_input: dict[str, Any] = getattr(config, "workerinput", {})
+    return worker_input.get(WORKER_INPUT) or config.stash[GIVEN_DSN] or config.stash[SERVER].dsn()
 
 
 @pytest.fixture(scope="session")
