@@ -88,7 +88,7 @@ class ChangeListener:
             await _watch(connection, lost)
         finally:
             self._set_listening(is_listening=False)
-            connection.terminate()
+            await _close(connection)
 
     def _set_listening(self, *, is_listening: bool) -> None:
         if is_listening == self.is_listening:
@@ -139,6 +139,13 @@ async def _watch(connection: "asyncpg.Connection[asyncpg.Record]", lost: asyncio
             await asyncio.wait_for(lost.wait(), HEARTBEAT_SECONDS)
         except TimeoutError:
             await connection.execute("select 1", timeout=HEARTBEAT_SECONDS)
+
+
+async def _close(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    try:
+        await connection.close(timeout=HEARTBEAT_SECONDS)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        connection.terminate()
 
 
 async def _logging_failure(work: Coroutine[Any, Any, None]) -> None:

@@ -30,7 +30,8 @@ FORBIDDEN = re.compile(
         ]
     ).encode()
 )
-NOT_OURS = {"__pycache__", "node_modules", "var", "build", "dist"}
+NOT_OURS = {"__pycache__", "node_modules", "build", "dist"}
+NOT_OURS_AT_THE_TOP = {"data", "var"}
 
 
 def pyproject() -> dict[str, Any]:
@@ -48,7 +49,8 @@ def locked(lock: str) -> dict[str, set[str]]:
 
 def files_of_the_repository() -> Iterator[Path]:
     for folder, folders, files in os.walk(REPOSITORY):
-        folders[:] = [name for name in folders if name not in NOT_OURS and (name == ".ci" or name[0] != ".")]
+        skipped = NOT_OURS | NOT_OURS_AT_THE_TOP if folder == str(REPOSITORY) else NOT_OURS
+        folders[:] = [name for name in folders if name not in skipped and (name == ".ci" or name[0] != ".")]
         yield from (Path(folder, name) for name in files if name not in {".env", ".git"})
 
 
