@@ -103,15 +103,6 @@ _KINDS: Mapping[bytes, Literal["json", "form", "multipart"]] = {
 }
 
 
-def check_headers(headers: Iterable[tuple[bytes, bytes]], max_bytes: int) -> None:
-    """Nothing, or HeadersTooLarge. uvicorn with httptools has no limit of its own."""
-    size = 0
-    for name, value in headers:
-        size += len(name) + len(value) + 4
-    if size > max_bytes:
-        raise HeadersTooLarge(max_bytes)
-
-
 async def read_body(receive: Receive, max_bytes: int, timeout_seconds: float = 30.0) -> bytes:
     """The whole body of a request. Raises BodyTooLarge, BodyTooSlow, ClientGone."""
     # A server that has the whole body, as it mostly does, gives it in the first step; a timer for a step that does
