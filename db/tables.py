@@ -1,0 +1,223 @@
+"""The control database's tables, defined here only; `migrations/` leads up to them.
+
+They live in a PostgreSQL schema of their own, so that the control database may be one that holds other tables as well.
+Whatever belongs to a tenant carries its id in each foreign key: that a role of one tenant is never a child, a member
+or the owner of a session in another is for PostgreSQL to hold.
+"""
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    Numeric,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+
+CONTROL_SCHEMA: Final = "ostiary"
+
+metadata: Final = MetaData(
+    schema=CONTROL_SCHEMA,
+    naming_convention={
+        "ix": "%(table_name)s_%(column_0_N_name)s_index",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "ck": "%(table_name)s_%(constraint_name)s_check",
+        "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+        "pk": "%(table_name)s_pkey",
+    },
+)
+
+
+def _created_at() -> Column[object]:
+    return Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now())
+
+
+def _contact_columns() -> list[Column[object]]:
+    names = ("address", "city", "stateprov", "mailcd", "phone", "email")
+    return [Column(name, Text, nullable=False, server_default="") for name in names]
+
+
+tenant: Final = Table(
+    "tenant",
+    metadata,
+    Column("tenant_id", Integer, Identity(), primary_key=True),
+    Column("name", Text, CheckConstraint("name <> ''", name="name"), nullable=False),
+    Column("platform", Text, nullable=False, server_default="postgresql"),
+    Column("host", Text, nullable=False),
+    Column("database", Text, nullable=False),
+    Column("sealed_dsn", Text, nullable=False),
+    Column("schemas", ARRAY(Text), nullable=False, server_default="{public}"),
+    Column("packages", ARRAY(Text), nullable=False, server_default="{core}"),
+    Column("root_role_id", Integer),
+    Column("nobody_role_id", Integer),
+    Column("suspended", Boolean, nullable=False, server_default=text("false")),
+    Column("version", BigInteger, nullable=False, server_default=text("1")),
+    _created_at(),
+    # Tenant and role point at each other, hence `use_alter`.
+    ForeignKeyConstraint(
+        ["tenant_id", "root_role_id"],
+        ["role.tenant_id", "role.role_id"],
+        name="tenant_root_role_id_fkey",
+        use_alter=True,
+    ),
+    ForeignKeyConstraint(
+        ["tenant_id", "nobody_role_id"],
+        ["role.tenant_id", "role.role_id"],
+        name="tenant_nobody_role_id_fkey",
+        use_alter=True,
+    ),
+)
+
+role: Final = Table(
+    "role",
+    metadata,
+    Column("role_id", Integer, Identity(), primary_key=True),
+    Column("tenant_id", Integer, ForeignKey(tenant.c.tenant_id), nullable=False),
+    Column("login", Text, CheckConstraint("login <> ''", name="login"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("parent_id", Integer, CheckConstraint("parent_id <> role_id", name="parent_id")),
+    # No foreign key: 0 says that a role was not created by another one, as a tenant's first.
+    Column("creator_id", Integer, nullable=False),
+    Column("capabilities", ARRAY(Text), nullable=False, server_default="{}"),
+    Column("deleted", Boolean, nullable=False, server_default=text("false")),
+    Column("password_hash", Text),
+    Column("password_set_at", DateTime(timezone=True)),
+    Column("password_set_by", Integer),
+    _created_at(),
+    UniqueConstraint("tenant_id", "role_id"),
+    ForeignKeyConstraint(["tenant_id", "parent_id"], ["role.tenant_id", "role.role_id"]),
+    Index("role_tenant_id_parent_id_index", "tenant_id", "parent_id"),
+    Index("role_tenant_id_login_index", "tenant_id", "login"),
+    # The login of Nobody stays taken while anonymous logins are off, since enabling them brings the same role back.
+    Index(
+        "role_login_key",
+        "tenant_id",
+        "login",
+        unique=True,
+        postgresql_where=text("not deleted or login = 'nobody' || tenant_id::text"),
+    ),
+)
+
+role_class: Final = Table(
+    "role_class",
+    metadata,
+    Column("class_id", Integer, Identity(), primary_key=True),
+    Column("tenant_id", Integer, ForeignKey(tenant.c.tenant_id), nullable=False),
+    Column("name", Text, CheckConstraint("name <> ''", name="name"), nullable=False),
+    Column("inherit", Text, CheckConstraint("inherit in ('none', 'create', 'full')", name="inherit"), nullable=False),
+    Column("creator_id", Integer, nullable=False),
+    _created_at(),
+    UniqueConstraint("tenant_id", "class_id"),
+)
+
+role_membership: Final = Table(
+    "role_membership",
+    metadata,
+    Column("role_id", Integer, primary_key=True),
+    Column("class_id", Integer, primary_key=True),
+    Column("tenant_id", Integer, nullable=False),
+    ForeignKeyConstraint(["tenant_id", "role_id"], ["role.tenant_id", "role.role_id"], ondelete="CASCADE"),
+    ForeignKeyConstraint(
+        ["tenant_id", "class_id"], ["role_class.tenant_id", "role_class.class_id"], ondelete="CASCADE"
+    ),
+    Index("role_membership_tenant_id_class_id_index", "tenant_id", "class_id"),
+)
+
+policy_rule: Final = Table(
+    "policy_rule",
+    metadata,
+    Column("rule_id", Integer, Identity(), primary_key=True),
+    Column("tenant_id", Integer, ForeignKey(tenant.c.tenant_id), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column(
+        "capabilities",
+        ARRAY(Text),
+        CheckConstraint("cardinality(capabilities) > 0", name="capabilities"),
+        nullable=False,
+    ),
+    Column("targets", ARRAY(Text), CheckConstraint("cardinality(targets) > 0", name="targets"), nullable=False),
+    Column("filter", Text, nullable=False, server_default=""),
+    Column("role_ids", ARRAY(Integer), nullable=False, server_default="{}"),
+    Column("class_ids", ARRAY(Integer), nullable=False, server_default="{}"),
+    Column("creator_id", Integer, nullable=False),
+    _created_at(),
+)
+
+session: Final = Table(
+    "session",
+    metadata,
+    Column("session_id", Text, primary_key=True),
+    Column("tenant_id", Integer, nullable=False),
+    Column("role_id", Integer, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("expires_at", DateTime(timezone=True), nullable=False, index=True),
+    Column("ended_at", DateTime(timezone=True)),
+    Column("refresh_jti", Text, nullable=False),
+    Column("previous_jti", Text),
+    Column("rotated_at", DateTime(timezone=True)),
+    ForeignKeyConstraint(["tenant_id", "role_id"], ["role.tenant_id", "role.role_id"], ondelete="CASCADE"),
+    Index("session_role_id_index", "role_id", postgresql_where=text("ended_at is null")),
+)
+
+signing_key: Final = Table(
+    "signing_key",
+    metadata,
+    Column("key_id", Text, primary_key=True),
+    Column("sealed_private_pem", Text, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("retired_at", DateTime(timezone=True)),
+)
+
+role_contactinfo: Final = Table(
+    "role_contactinfo",
+    metadata,
+    Column("role_id", Integer, primary_key=True),
+    Column("tenant_id", Integer, nullable=False),
+    *_contact_columns(),
+    ForeignKeyConstraint(["tenant_id", "role_id"], ["role.tenant_id", "role.role_id"], ondelete="CASCADE"),
+)
+
+tenant_contactinfo: Final = Table(
+    "tenant_contactinfo",
+    metadata,
+    Column("tenant_id", Integer, ForeignKey(tenant.c.tenant_id, ondelete="CASCADE"), primary_key=True),
+    *_contact_columns(),
+)
+
+package: Final = Table(
+    "package",
+    metadata,
+    Column("package", Text, primary_key=True),
+    Column("description", Text, nullable=False),
+    Column("license_cost", Numeric, nullable=False, server_default=text("0")),
+)
+
+capability: Final = Table(
+    "capability",
+    metadata,
+    Column("capability", Text, primary_key=True),
+    Column("package", Text, ForeignKey(package.c.package), nullable=False),
+    Column("description", Text, nullable=False),
+    Column("subset", Text, nullable=False),
+)
+
+package_function: Final = Table(
+    "package_function",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("package", Text, ForeignKey(package.c.package), nullable=False),
+)

@@ -1,0 +1,105 @@
+"""The queries of table `tenant`, and the announcement of every change that belongs to one."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from sqlalchemy import RowMapping, Text, Update, func, insert, literal, select, update
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db import tables
+from db.engines import locate
+from db.identities import is_identity
+from db.records import Tenant
+from db.secrets import MasterKey, seal, unseal
+
+CHANGE_CHANNEL: Final = "ostiary_change"
+DSN_PURPOSE: Final = "tenant dsn"
+
+
+async def find_tenant(connection: AsyncConnection, tenant_id: int, master_key: MasterKey) -> Tenant | None:
+    if not is_identity(tenant_id):
+        return None
+    query = select(tables.tenant).where(tables.tenant.c.tenant_id == tenant_id)
+    row = (await connection.execute(query)).mappings().one_or_none()
+    return None if row is None else _to_tenant(row, master_key)
+
+
+async def list_tenants(connection: AsyncConnection, master_key: MasterKey) -> tuple[Tenant, ...]:
+    """All tenants, suspended ones too, by id."""
+    rows = await connection.execute(select(tables.tenant).order_by(tables.tenant.c.tenant_id))
+    return tuple(_to_tenant(row, master_key) for row in rows.mappings())
+
+
+async def insert_tenant(
+    connection: AsyncConnection, *, name: str, dsn: str, master_key: MasterKey, schemas: Sequence[str] = ("public",)
+) -> Tenant:
+    """A new tenant, still without a root role. Raises InvalidDsn; whether the database answers is not tried."""
+    location = locate(dsn)
+    statement = (
+        insert(tables.tenant)
+        .values(
+            name=name,
+            host=location.host,
+            database=location.database,
+            sealed_dsn=seal(master_key, dsn.encode(), purpose=DSN_PURPOSE),
+            schemas=list(schemas),
+        )
+        .returning(tables.tenant)
+    )
+    tenant = _to_tenant((await connection.execute(statement)).mappings().one(), master_key)
+    await notify(connection, {"tenantid": tenant.tenant_id, "version": tenant.version})
+    return tenant
+
+
+async def set_root(connection: AsyncConnection, tenant_id: int, role_id: int) -> None:
+    await connection.execute(_update(tenant_id).values(root_role_id=role_id))
+    await announce_change(connection, tenant_id)
+
+
+async def set_nobody(connection: AsyncConnection, tenant_id: int, role_id: int) -> None:
+    await connection.execute(_update(tenant_id).values(nobody_role_id=role_id))
+    await announce_change(connection, tenant_id)
+
+
+async def set_suspended(connection: AsyncConnection, tenant_id: int, suspended: bool) -> None:  # noqa: FBT001
+    await connection.execute(_update(tenant_id).values(suspended=suspended))
+    await announce_change(connection, tenant_id)
+
+
+async def announce_change(connection: AsyncConnection, tenant_id: int) -> None:
+    """Nothing; the tenant has a new version, and once the transaction commits every listener hears of it.
+
+    The lock on the tenant's row makes changes of one tenant follow each other: what is read behind this call still
+    holds when it is written, so a check needs no lock of its own.
+    """
+    if not is_identity(tenant_id):
+        return
+    statement = _update(tenant_id).values(version=tables.tenant.c.version + 1).returning(tables.tenant.c.version)
+    version = (await connection.execute(statement)).scalar_one_or_none()
+    if version is not None:
+        await notify(connection, {"tenantid": tenant_id, "version": version})
+
+
+async def notify(connection: AsyncConnection, *payloads: Mapping[str, object]) -> None:
+    """Nothing; each payload goes to CHANGE_CHANNEL when the transaction commits."""
+    texts = [json.dumps(payload, separators=(",", ":")) for payload in payloads]
+    await connection.execute(select(func.pg_notify(CHANGE_CHANNEL, func.unnest(literal(texts, ARRAY(Text))))))
+
+
+def _update(tenant_id: int) -> Update:
+    return update(tables.tenant).where(tables.tenant.c.tenant_id == tenant_id)
+
+
+def _to_tenant(row: RowMapping, master_key: MasterKey) -> Tenant:
+    return Tenant(
+        tenant_id=row["tenant_id"],
+        name=row["name"],
+        root_role_id=row["root_role_id"],
+        nobody_role_id=row["nobody_role_id"],
+        suspended=row["suspended"],
+        dsn=unseal(master_key, row["sealed_dsn"], purpose=DSN_PURPOSE).decode(),
+        schemas=tuple(row["schemas"]),
+        version=row["version"],
+    )

@@ -1,0 +1,174 @@
+"""/auth: POST a password, or as an administrator the name of another role; GET refreshes; DELETE ends the session."""
+
+import logging
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from db.records import Role, Tenant
+from db.roles import find_login, find_role_anywhere
+from db.sessions import end_session
+from db.tenants import find_tenant
+from gateway.auth.bearer import authenticate, bearer_token, holds_a_token
+from gateway.auth.credentials import Credentials, read_credentials
+from gateway.auth.principals import read_principal
+from gateway.auth.refusals import (
+    InvalidCredentials,
+    MissingField,
+    NoSuchRole,
+    NoSuchTenant,
+    NotAdministrator,
+    RoleNotInTenant,
+    RootIsNotYours,
+    TenantSuspended,
+    TokenRevoked,
+)
+from gateway.auth.replies import NO_STORE, address_of, door, error_reply, login_reply, routes, wanted_schemas
+from gateway.auth.sessions import TokenPair, moment, open_session, refresh_session
+from gateway.state import AppState
+from schema.principal import Principal
+
+METHODS = ("GET", "POST", "DELETE")
+
+log = logging.getLogger(__name__)
+
+
+@door
+async def auth_endpoint(request: Request, state: AppState) -> Response:
+    """The reply of the door that the method names."""
+    match request.method:
+        case "POST":
+            return await _answer_post(request, state)
+        case "GET":
+            return await _answer_refresh(request, state)
+        case "DELETE":
+            return await _answer_logout(request, state)
+        case _:
+            return error_reply(405, "Method not allowed.", {"Allow": ", ".join(METHODS)})
+
+
+async def _answer_post(request: Request, state: AppState) -> Response:
+    # A request whose Host is nonsense is refused before it opens a session.
+    routes(request, state)
+    credentials = await read_credentials(request)
+    # A password always means an ordinary login, whatever the header says.
+    if credentials.password is None and holds_a_token(request.headers):
+        administrator = await authenticate(request, state)
+        principal, tokens = await act_for(state, administrator, credentials)
+        log.info("role %d acts for role %d of tenant %d", administrator.role_id, principal.role_id, principal.tenant_id)
+    else:
+        principal, tokens = await _log_in(request, state, credentials)
+        log.info("role %d of tenant %d logged in", principal.role_id, principal.tenant_id)
+    return await login_reply(request, state, principal, tokens, await wanted_schemas(request, state, principal))
+
+
+async def _log_in(request: Request, state: AppState, credentials: Credentials) -> tuple[Principal, TokenPair]:
+    if credentials.tenant_id is None:
+        raise MissingField("tenantid")
+    if credentials.login is None:
+        raise MissingField("login")
+    if credentials.password is None:
+        raise MissingField("password")
+    address = address_of(request, state)
+    await state.limiter.hit_login(address, credentials.tenant_id, credentials.login)
+    role = await _check_password(state, credentials.tenant_id, credentials.login, credentials.password)
+    async with state.engine.begin() as connection:
+        tenant = await find_tenant(connection, role.tenant_id, state.master_key)
+        now = await find_login(connection, role.tenant_id, role.login)
+        # What was true before the password was checked may have changed while it was.
+        if tenant is None or tenant.suspended or now is None or now.password_hash != role.password_hash or now.deleted:
+            raise InvalidCredentials
+        principal = await read_principal(connection, tenant, now, "")
+        if not principal.may("login"):
+            raise InvalidCredentials
+        tokens = await open_session(state, connection, principal, max_seconds=state.settings.session_max_seconds)
+    await state.limiter.forget_failures(address, credentials.tenant_id, credentials.login)
+    return principal, tokens
+
+
+async def _check_password(state: AppState, tenant_id: int, login: str, password: str) -> Role:
+    """The role whose login and password these are. Raises NoSuchTenant, TenantSuspended, NoSuchRole,
+    InvalidCredentials; when logins are concealed only the last, after as much work."""
+    async with state.engine.connect() as connection:
+        tenant = await find_tenant(connection, tenant_id, state.master_key)
+        role = await find_login(connection, tenant_id, login)
+    if not state.settings.conceal_logins:
+        require_tenant(tenant, tenant_id)
+        if role is None or role.deleted:
+            raise NoSuchRole(login, tenant_id)
+    is_open = tenant is not None and not tenant.suspended and role is not None and not role.deleted
+    is_right = await state.passwords.verify(role.password_hash if is_open and role is not None else None, password)
+    if not is_right or role is None:
+        raise InvalidCredentials
+    return role
+
+
+def require_tenant(tenant: Tenant | None, tenant_id: int) -> Tenant:
+    """The tenant, if it is there and open. Raises NoSuchTenant, TenantSuspended."""
+    if tenant is None:
+        raise NoSuchTenant(tenant_id)
+    if tenant.suspended:
+        raise TenantSuspended(tenant_id)
+    return tenant
+
+
+async def act_for(state: AppState, administrator: Principal, credentials: Credentials) -> tuple[Principal, TokenPair]:
+    """The role that an administrator named by `login` or `roleid`, and the tokens of a new session of it.
+
+    Raises NotAdministrator, RoleNotInTenant, NoSuchRole, RootIsNotYours, MissingField.
+    """
+    if credentials.role_id is None and credentials.login is None:
+        raise MissingField("password")
+    if not administrator.bypasses_policy:
+        raise NotAdministrator
+    if credentials.tenant_id not in {None, administrator.tenant_id}:
+        raise RoleNotInTenant
+    async with state.engine.begin() as connection:
+        if credentials.role_id is not None:
+            role = await find_role_anywhere(connection, credentials.role_id)
+        else:
+            role = await find_login(connection, administrator.tenant_id, credentials.login or "")
+        if role is not None and role.tenant_id != administrator.tenant_id:
+            raise RoleNotInTenant
+        if role is None or role.deleted:
+            raise NoSuchRole(credentials.role_id or credentials.login or "", administrator.tenant_id)
+        tenant = await find_tenant(connection, administrator.tenant_id, state.master_key)
+        if tenant is None:
+            raise TokenRevoked
+        principal = await read_principal(connection, tenant, role, "")
+        # Root may do what no administrator may, so an administrator must not become root by asking.
+        if principal.is_root and not administrator.is_root:
+            raise RootIsNotYours
+        tokens = await open_session(state, connection, principal, max_seconds=state.settings.session_max_seconds)
+    return principal, tokens
+
+
+async def role_token(state: AppState, administrator: Principal, role_id: int) -> str:
+    """An access token for another role of the administrator's tenant. Raises as `act_for`."""
+    _, tokens = await act_for(state, administrator, Credentials(role_id=role_id))
+    return tokens.access
+
+
+async def _answer_refresh(request: Request, state: AppState) -> Response:
+    routes(request, state)
+    token = bearer_token(request.headers)
+    await state.limiter.hit_refresh(address_of(request, state))
+    claims = await state.principals.claims_of(token, "refresh")
+    principal = await state.principals.principal_of(claims)
+    async with state.engine.begin() as connection:
+        tokens = await refresh_session(state, connection, claims)
+    if tokens is None:
+        # Somebody has a refresh token that somebody else has used: neither may go on (RFC 9700, 4.14.2).
+        state.principals.drop_session(claims.session_id, claims.tenant_id)
+        log.warning("a refresh token of role %d was used again; its session is over", claims.role_id)
+        raise TokenRevoked
+    return await login_reply(request, state, principal, tokens, await wanted_schemas(request, state, principal))
+
+
+async def _answer_logout(request: Request, state: AppState) -> Response:
+    claims = await state.principals.claims_of(bearer_token(request.headers), None)
+    await state.principals.principal_of(claims)
+    async with state.engine.begin() as connection:
+        await end_session(connection, claims.session_id, moment(state))
+    state.principals.drop_session(claims.session_id, claims.tenant_id)
+    return Response(b'{"message":"Logged out.","status":200}', 200, NO_STORE, "application/json")

@@ -1,0 +1,98 @@
+"""What login, anonymous login and acting for another role share: a session opened, a session's tokens issued again."""
+
+import uuid
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.records import Session
+from db.sessions import GraceReuse, Reused, Rotated, SessionOver, insert_session, rotate_session
+from gateway.auth.tokens import Claims, TokenType, sign_token
+from gateway.state import AppState
+from schema.principal import Principal
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPair:
+    access: str = field(repr=False)
+    refresh: str = field(repr=False)
+
+
+def new_id(state: AppState) -> str:
+    """A random UUID (RFC 9562, version 4)."""
+    return str(uuid.UUID(bytes=state.random(16), version=4))
+
+
+async def open_session(
+    state: AppState, connection: AsyncConnection, principal: Principal, *, max_seconds: int
+) -> TokenPair:
+    """The tokens of a new session, which lasts at most so long however often it is refreshed. The caller commits."""
+    now = moment(state)
+    session = Session(
+        session_id=new_id(state),
+        tenant_id=principal.tenant_id,
+        role_id=principal.role_id,
+        created_at=now,
+        expires_at=now + timedelta(seconds=max_seconds),
+        ended_at=None,
+        refresh_jti=new_id(state),
+        previous_jti=None,
+        rotated_at=None,
+    )
+    await insert_session(connection, session)
+    return _issue_pair(state, session)
+
+
+async def refresh_session(state: AppState, connection: AsyncConnection, claims: Claims) -> TokenPair | None:
+    """The next tokens of a session; None when there are none, because it is over or is ended by this very use.
+
+    A second use within the grace gives the same successor again, since the first answer may have been lost. The
+    caller commits in each case.
+    """
+    rotation = await rotate_session(
+        connection,
+        claims.session_id,
+        expected_jti=claims.token_id,
+        new_jti=new_id(state),
+        now=moment(state),
+        grace=timedelta(seconds=state.settings.refresh_grace_seconds),
+    )
+    match rotation:
+        case Rotated(session) | GraceReuse(session):
+            return _issue_pair(state, session)
+        case Reused() | SessionOver():
+            return None
+
+
+def issue_access_token(state: AppState, session: Session) -> str:
+    """A new access token of a session."""
+    return _issue(state, session, "access", new_id(state), moment(state))
+
+
+def moment(state: AppState) -> datetime:
+    """Now, in whole seconds, as tokens count them."""
+    return datetime.fromtimestamp(int(state.clock()), UTC)
+
+
+def _issue_pair(state: AppState, session: Session) -> TokenPair:
+    # The refresh token dates from its rotation, so that a repeated refresh gives the same claims again.
+    rotated_at = session.rotated_at or session.created_at
+    return TokenPair(
+        access=issue_access_token(state, session),
+        refresh=_issue(state, session, "refresh", session.refresh_jti, rotated_at),
+    )
+
+
+def _issue(state: AppState, session: Session, type_: TokenType, token_id: str, issued_at: datetime) -> str:
+    lifetime = timedelta(seconds=state.token_rules.lifetime_seconds(type_))
+    claims = Claims(
+        role_id=session.role_id,
+        tenant_id=session.tenant_id,
+        session_id=session.session_id,
+        token_id=token_id,
+        type=type_,
+        issued_at=int(issued_at.timestamp()),
+        expires_at=int(min(issued_at + lifetime, session.expires_at).timestamp()),
+    )
+    return sign_token(claims, state.keys.signing, state.token_rules)

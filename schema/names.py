@@ -1,0 +1,178 @@
+"""build_model: every rule by which a database name becomes a GraphQL name.
+
+1. A name is kept as it is. A character that GraphQL does not allow becomes `_`; a leading digit, or `__` at the start,
+   gets `_` before it or loses one.
+2. A table takes its own name; if another table or a name of GraphQL's has it, `<schema>_<table>`, then a number.
+3. A foreign key gives the owner `<singular of the target>`, and the target `<owner>_collection`. A second key between
+   the same two tables adds its column: `<singular>_<column>`, `<owner>_<column>_collection`.
+4. A table whose primary key is two foreign keys gives both of its targets `<the other target>_collection`.
+5. A relation whose name a column has gets `_rel`; if that is taken too, a number.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from types import MappingProxyType
+from typing import Final
+
+from db.catalog import Catalog, Column, ForeignKey, Table, TableName
+from schema.model import Entity, Junction, Model, Note, Relation
+
+_RESERVED: Final = frozenset(
+    {"Query", "Mutation", "Subscription", "Aggregates", "Utility", "OnConflict"}
+    | {"String", "Int", "Float", "Boolean", "ID", "DateTime", "Date", "Time", "UUID", "BigInt", "GenericScalar"}
+)
+_INVARIABLE: Final = ("ss", "us", "is", "species", "series", "news")
+_IRREGULAR: Final = {"people": "person", "children": "child", "men": "man", "women": "woman", "movies": "movie"}
+
+
+def legal_name(text: str) -> str:
+    """A GraphQL name as near to the text as can be.
+
+    >>> legal_name("2nd place"), legal_name("__x"), legal_name("productCode")
+    ('_2nd_place', '_x', 'productCode')
+    """
+    legal = re.sub(r"[^_0-9A-Za-z]", "_", text)
+    if legal.startswith("__"):
+        legal = "_" + legal.lstrip("_")
+    return "_" + legal if not legal or legal[0].isdigit() or legal == "_" else legal
+
+
+def singular(word: str) -> str:
+    """The singular of an English plural, by its last part; what is singular already stays.
+
+    >>> [singular(word) for word in ("devii_users", "status_value", "species", "categories", "classes", "airlines")]
+    ['devii_user', 'status_value', 'species', 'category', 'class', 'airline']
+    """
+    head, separator, tail = word.rpartition("_")
+    lower = tail.lower()
+    if lower in _IRREGULAR and lower != "people":
+        return head + separator + _IRREGULAR[lower]
+    if not lower.endswith("s") or lower.endswith(_INVARIABLE):
+        return word
+    if lower.endswith("ies") and len(lower) > 4:
+        return word[:-3] + "y"
+    if lower.endswith(("sses", "xes", "ches", "shes", "zzes")):
+        return word[:-2]
+    return word[:-1]
+
+
+def build_model(catalog: Catalog) -> Model:
+    """The catalog under its GraphQL names, with a note for each name that could not be kept."""
+    notes: list[Note] = []
+    names = _entity_names(catalog, notes)
+    columns = {table.name: _columns(table, notes) for table in catalog.tables}
+    relations = {
+        table.name: _relations(table, catalog, names, set(columns[table.name]), notes) for table in catalog.tables
+    }
+    entities = [
+        Entity(
+            name=names[table.name],
+            table=table,
+            columns=MappingProxyType(columns[table.name]),
+            relations=MappingProxyType({relation.name: relation for relation in relations[table.name]}),
+        )
+        for table in catalog.tables
+        if table.columns
+    ]
+    return Model(
+        entities=MappingProxyType({entity.name: entity for entity in sorted(entities, key=lambda each: each.name)}),
+        by_table=MappingProxyType({entity.table.name: entity for entity in entities}),
+        notes=tuple(notes),
+    )
+
+
+def _entity_names(catalog: Catalog, notes: list[Note]) -> dict[TableName, str]:
+    taken: set[str] = set(_RESERVED)
+    names: dict[TableName, str] = {}
+    for table in sorted(catalog.tables, key=lambda each: (each.name.schema != "public", each.name)):
+        name = _free((legal_name(table.name.name), legal_name(f"{table.name.schema}_{table.name.name}")), taken)
+        if name != table.name.name:
+            notes.append(Note(str(table.name), f"is called {name}: its own name is taken or not one for GraphQL"))
+        taken |= {name, name + "Input"}
+        names[table.name] = name
+    return names
+
+
+def _columns(table: Table, notes: list[Note]) -> dict[str, Column]:
+    named: dict[str, Column] = {}
+    for column in table.columns:
+        name = _free((legal_name(column.name),), set(named))
+        if name != column.name:
+            notes.append(Note(f"{table.name}.{column.name}", f"is called {name}"))
+        named[name] = column
+    return named
+
+
+def _relations(
+    table: Table, catalog: Catalog, names: dict[TableName, str], taken: set[str], notes: list[Note]
+) -> list[Relation]:
+    found: list[Relation] = []
+    candidates = [*_to_one(table, names), *_to_many(table, catalog, names), *_many_to_many(table, catalog, names)]
+    for wanted, make in candidates:
+        name = _free((*wanted, wanted[0] + "_rel"), taken)
+        if name != wanted[0]:
+            notes.append(Note(f"{table.name}.{wanted[0]}", f"is called {name}: the name is taken"))
+        taken.add(name)
+        found.append(make(name))
+    return found
+
+
+_Candidate = tuple[tuple[str, ...], Callable[[str], Relation]]
+
+
+def _to_one(table: Table, names: dict[TableName, str]) -> Iterable[_Candidate]:
+    seen: set[TableName] = set()
+    for key in _known(table, names):
+        plain = singular(names[key.target])
+        qualified = f"{plain}_{legal_name(key.columns[0])}"
+
+        def make(name: str, key: ForeignKey = key) -> Relation:
+            return Relation(name, key.target, key.columns, key.target_columns, many=False)
+
+        yield (qualified,) if key.target in seen else (plain,), make
+        seen.add(key.target)
+
+
+def _to_many(table: Table, catalog: Catalog, names: dict[TableName, str]) -> Iterable[_Candidate]:
+    for owner in catalog.tables:
+        pointing = [key for key in _known(owner, names) if key.target == table.name]
+        for place, key in enumerate(pointing):
+            plain = f"{names[owner.name]}_collection"
+            qualified = f"{names[owner.name]}_{legal_name(key.columns[0])}_collection"
+
+            def make(name: str, owner: Table = owner, key: ForeignKey = key) -> Relation:
+                return Relation(name, owner.name, key.target_columns, key.columns, many=True)
+
+            yield (qualified,) if place else (plain,), make
+
+
+def _many_to_many(table: Table, catalog: Catalog, names: dict[TableName, str]) -> Iterable[_Candidate]:
+    for middle in catalog.tables:
+        keys = _known(middle, names)
+        ends = [key for key in keys if set(key.columns) <= set(middle.primary_key)]
+        if len(ends) != 2 or {*ends[0].columns, *ends[1].columns} != set(middle.primary_key):
+            continue
+        for near, far in (ends, ends[::-1]):
+            if near.target != table.name or (near.target == far.target and near is ends[1]):
+                continue
+
+            def make(name: str, near: ForeignKey = near, far: ForeignKey = far, middle: Table = middle) -> Relation:
+                junction = Junction(middle.name, near.columns, far.columns)
+                return Relation(name, far.target, near.target_columns, far.target_columns, many=True, junction=junction)
+
+            plain = f"{names[far.target]}_collection"
+            yield (plain, f"{names[far.target]}_{names[middle.name]}_collection"), make
+
+
+def _known(table: Table, names: dict[TableName, str]) -> list[ForeignKey]:
+    return [key for key in table.foreign_keys if key.target in names]
+
+
+def _free(wanted: tuple[str, ...], taken: set[str]) -> str:
+    for name in wanted:
+        if name not in taken:
+            return name
+    number = 2
+    while f"{wanted[-1]}_{number}" in taken:
+        number += 1
+    return f"{wanted[-1]}_{number}"

@@ -1,0 +1,80 @@
+"""One PostgreSQL for the whole run, and a database of its own for each test that asks.
+
+The server is an embedded one, or that of OSTIARY_TEST_DSN (a superuser's). Under pytest-xdist the controller starts
+it and tells the workers where it is, so that it is there once however many they are, and ends with the controller.
+"""
+
+import asyncio
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from db.embedded import RunningServer, start_embedded
+from tests.databases import Databases
+from tests.folders import cluster_folder
+
+WORKER_INPUT = "ostiary_dsn"
+
+
+class SharedServer:
+    """The embedded server of a test run: started when first asked for, gone with its files at the end."""
+
+    def __init__(self) -> None:
+        self._opened = ExitStack()
+        self._running: RunningServer | None = None
+
+    def dsn(self) -> str:
+        if self._running is None:
+            folder = self._opened.enter_context(cluster_folder())
+            self._running = asyncio.run(start_embedded(folder, fast=True))
+            self._opened.callback(lambda stop: asyncio.run(stop()), self._running.stop)
+        return self._running.dsn("postgres")
+
+    def stop(self) -> None:
+        self._opened.close()
+
+
+SERVER = pytest.StashKey[SharedServer]()
+GIVEN_DSN = pytest.StashKey[str | None]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[SERVER] = SharedServer()
+    # Taken out of the environment: a gateway that a test starts would call it an unknown setting.
+    config.stash[GIVEN_DSN] = os.environ.pop("OSTIARY_TEST_DSN", None)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    config.stash[SERVER].stop()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Called by pytest-xdist in the controller, before a worker starts."""
+    node.workerinput[WORKER_INPUT] = node.config.stash[GIVEN_DSN] or node.config.stash[SERVER].dsn()
+
+
+@pytest.fixture(scope="session")
+def server_dsn(request: pytest.FixtureRequest) -> str:
+    """The DSN of the shared server's database `postgres`, as a superuser."""
+    config = request.config
+    worker_input: dict[str, Any] = getattr(config, "workerinput", {})
+    return worker_input.get(WORKER_INPUT) or config.stash[GIVEN_DSN] or config.stash[SERVER].dsn()
+
+
+@pytest.fixture(scope="session")
+def databases(server_dsn: str) -> Iterator[Databases]:
+    """Makes and drops databases on the shared server; `create(template=…)` clones one that is costly to fill."""
+    with Databases.open(server_dsn) as opened:
+        yield opened
+
+
+@pytest.fixture
+def database(databases: Databases) -> Iterator[str]:
+    """The DSN of a fresh, empty database that this test has for itself."""
+    dsn = databases.create()
+    yield dsn
+    databases.drop(dsn)
