@@ -9,9 +9,10 @@ from typing import Any, Final, Protocol, cast
 import asyncpg
 
 from db.engines import asyncpg_dsn
+from db.tenants import CHANGE_CHANNEL
+from gateway.auth.keys import KeyRing
 from gateway.auth.principals import Principals
 
-CHANNEL: Final = "ostiary_change"
 CONNECT_TIMEOUT_SECONDS: Final = 5.0
 # A connection that a firewall forgot looks alive until something is asked of it.
 HEARTBEAT_SECONDS: Final = 2.0
@@ -31,8 +32,9 @@ class Refreshed(Protocol):
 class ChangeListener:
     """One connection that only listens. What was missed while it was down is made up for by forgetting everything."""
 
-    def __init__(self, dsn: str, principals: Principals, tenants: Refreshed) -> None:
+    def __init__(self, dsn: str, keys: KeyRing, principals: Principals, tenants: Refreshed) -> None:
         self._dsn = asyncpg_dsn(dsn)
+        self._keys = keys
         self._principals = principals
         self._tenants = tenants
         self._is_listening = asyncio.Event()
@@ -81,17 +83,17 @@ class ChangeListener:
         lost = asyncio.Event()
         try:
             connection.add_termination_listener(lambda _: lost.set())
-            await connection.add_listener(CHANNEL, self._hear)
-            self._set_listening(True)
+            await connection.add_listener(CHANGE_CHANNEL, self._hear)
+            self._set_listening(is_listening=True)
             await _watch(connection, lost)
         finally:
-            self._set_listening(False)
-            connection.terminate()
+            self._set_listening(is_listening=False)
+            await _close(connection)
 
-    def _set_listening(self, is_listening: bool) -> None:  # noqa: FBT001 - the one thing it says
+    def _set_listening(self, *, is_listening: bool) -> None:
         if is_listening == self.is_listening:
             return
-        self._principals.set_listening(is_listening)
+        self._principals.set_listening(is_listening=is_listening)
         if is_listening:
             self._is_listening.set()
             self._mark_stale(None)
@@ -108,7 +110,7 @@ class ChangeListener:
                 self._principals.drop_tenant(tenant_id)
                 self._mark_stale(tenant_id)
             case _:
-                # A newer gateway may announce what this one does not know: safest is to remember nothing.
+                # A signing key, or what only a newer gateway knows of: safest is to remember nothing.
                 self._principals.drop_all()
                 self._mark_stale(None)
 
@@ -123,6 +125,7 @@ class ChangeListener:
             self._is_stale.clear()
             stale, self._stale = self._stale, set()
             if None in stale:
+                await _logging_failure(self._keys.load())
                 await _logging_failure(self._tenants.refresh_all())
             else:
                 for tenant_id in stale:
@@ -138,12 +141,19 @@ async def _watch(connection: "asyncpg.Connection[asyncpg.Record]", lost: asyncio
             await connection.execute("select 1", timeout=HEARTBEAT_SECONDS)
 
 
+async def _close(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    try:
+        await connection.close(timeout=HEARTBEAT_SECONDS)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        connection.terminate()
+
+
 async def _logging_failure(work: Coroutine[Any, Any, None]) -> None:
     try:
         await work
     except Exception:
         # One tenant that cannot be read must not keep the changes of the others from being heard.
-        log.exception("a tenant could not be refreshed")
+        log.exception("what has changed could not be read")
 
 
 def _parse(payload: object) -> object:

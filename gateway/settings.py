@@ -47,6 +47,10 @@ class Settings(BaseSettings):
         description="The control database as a PostgreSQL URL; empty starts the embedded PostgreSQL.",
     )
     data_dir: Path = Field(default=Path("data"), description="Folder of the embedded PostgreSQL and the master key.")
+    postgres_bin: Path | None = Field(
+        default=None, description="Folder with the programs of PostgreSQL, for the embedded server."
+    )
+    demo: bool = Field(default=True, description="Make the demo tenants when the embedded PostgreSQL is new.")
     host: str = Field(default="127.0.0.1", description="The address to listen on.")
     port: int = Field(default=8000, ge=0, le=65_535, description="The port to listen on; 0 takes a free one.")
 
@@ -94,6 +98,10 @@ class Settings(BaseSettings):
     password_threads: int = Field(default=2, ge=1, le=64, description="Passwords checked at the same time.")
     password_queue: int = Field(default=200, ge=0, le=100_000, description="Password checks that may wait.")
 
+    form_fields_at_top: bool = Field(
+        default=True, description="Replies to form posts hold the fields of data at the top too."
+    )
+
     max_body_bytes: int = Field(default=2_097_152, ge=1024, description="Largest request body.")
     max_auth_body_bytes: int = Field(default=65_536, ge=1024, description="Largest body of a login.")
     max_header_bytes: int = Field(default=32_768, ge=1024, description="Largest sum of a request's header lines.")
@@ -122,6 +130,13 @@ class Settings(BaseSettings):
     @classmethod
     def _check_limit(cls, value: str) -> str:
         parse_many(value)
+        return value
+
+    @field_validator("rate_limit_storage")
+    @classmethod
+    def _check_storage(cls, value: str) -> str:
+        if not value.startswith("async+"):
+            raise ValueError("must begin with async+")
         return value
 
     @field_validator("base_url")

@@ -5,20 +5,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from cachetools import LRUCache
-from db.rules import list_rules
-from db.secrets import MasterKey
-from db.tenants import find_tenant
-from schema.policy import Policy, compile_policy
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.catalog import TableName
 from db.errors import PublicError
 from db.read_catalog import read_catalog
 from db.records import Tenant
+from db.rules import list_rules
+from db.secrets import MasterKey
 from db.tenant_database import TenantDatabase
+from db.tenants import find_tenant
 from schema.expression.predicate import Predicate
 from schema.model import Entity, Model
 from schema.names import build_model
+from schema.policy import Policy, compile_policy
 from schema.principal import Principal
 from schema.query.build import RowOperation, build_query_schema
 from schema.query.compiler import RoleView
@@ -106,14 +106,21 @@ class Tenants:
         self._databases: dict[int, tuple[str, TenantDatabase]] = {}
         self._locks: dict[int, asyncio.Lock] = {}
 
-    async def get(self, tenant_id: int) -> LoadedTenant:
-        """The tenant, read from the databases at first use. Raises NoSuchTenant, StoreError."""
-        return self._loaded.get(tenant_id) or await self._load(tenant_id, again=False)
+    async def get(self, tenant_id: int, version: int = 0) -> LoadedTenant:
+        """The tenant as of this version or a later one, read from the databases when what is loaded is older.
+
+        The caller's principal knows the version it was read at: so no policy older than its principal is ever used,
+        even where no notice of a change has arrived. Raises NoSuchTenant, StoreError.
+        """
+        loaded = self._loaded.get(tenant_id)
+        if loaded is not None and loaded.tenant.version >= version:
+            return loaded
+        return await self._load(tenant_id, version)
 
     async def refresh(self, tenant_id: int) -> None:
         """Nothing; what is known of the tenant is as its databases now have it."""
         if tenant_id in self._loaded:
-            await self._load(tenant_id, again=True)
+            await self._load(tenant_id, version=None)
 
     async def refresh_all(self) -> None:
         """Nothing; the same for every loaded tenant, since changes may have been missed."""
@@ -122,7 +129,7 @@ class Tenants:
 
     async def role_schemas(self, principal: Principal) -> tuple[SchemaText, SchemaText]:
         """The schemas of /query and of /roles_pbac as the principal may see them."""
-        loaded = await self.get(principal.tenant_id)
+        loaded = await self.get(principal.tenant_id, principal.tenant_version)
         return loaded.schema_text(principal), self._control_schema
 
     async def ping(self, tenant_id: int) -> None:
@@ -137,10 +144,11 @@ class Tenants:
         for _, database in databases.values():
             await database.close()
 
-    async def _load(self, tenant_id: int, *, again: bool) -> LoadedTenant:
+    async def _load(self, tenant_id: int, version: int | None) -> LoadedTenant:
+        """The tenant as of `version` or later; with None as it is now."""
         async with self._locks.setdefault(tenant_id, asyncio.Lock()):
             loaded = self._loaded.get(tenant_id)
-            if loaded is not None and not again:
+            if loaded is not None and version is not None and loaded.tenant.version >= version:
                 return loaded
             fresh = await self._read(tenant_id)
             if fresh is None:
@@ -160,7 +168,7 @@ class Tenants:
         before = self._loaded.get(tenant_id)
         unchanged = before is not None and before.catalog_fingerprint == catalog.fingerprint
         model = before.model if before is not None and unchanged else build_model(catalog)
-        policy = compile_policy(rules, model)
+        policy = compile_policy(rules, model, tenant_id=tenant_id)
         return LoadedTenant(tenant, database, model, catalog.fingerprint, policy, self._limits)
 
     async def _database(self, tenant: Tenant) -> TenantDatabase:

@@ -112,31 +112,49 @@ async def copy_file(
     connection: Connection, file: CsvFile, table: str, progress: Progress | None, *, into: str | None = None
 ) -> None:
     """Nothing; streams a file into its table, or into a temporary one. Raises DemoDataInvalid."""
+    feed = Feed(file, table, progress)
     try:
         status = await connection.copy_to_table(
             into or table,
             schema_name="pg_temp" if into else "public",
-            source=count_rows(read_chunks(file), table, progress),
+            source=feed.chunks(),
             columns=file.columns,
             format="csv",
             null="NA",
             encoding="utf-8",
         )
     except (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError) as error:
-        raise DemoDataInvalid(f"{file.path} does not fit the table {table}: {describe(error)}") from error
+        raise feed.failure or DemoDataInvalid(
+            f"{file.path} does not fit the table {table}: {describe(error)}"
+        ) from error
+    if feed.failure is not None:
+        raise feed.failure
     if progress is not None:
         # "COPY 16": the true number, also when the last line does not end in a newline.
         progress(table, int(status.removeprefix("COPY ")))
 
 
-async def count_rows(chunks: AsyncIterator[bytes], table: str, progress: Progress | None) -> AsyncIterator[bytes]:
-    """The chunks as they are; after each the progress hears how many lines have ended."""
-    rows = 0
-    async for chunk in chunks:
-        yield chunk
-        rows += chunk.count(b"\n")
-        if progress is not None:
-            progress(table, rows)
+class Feed:
+    """A file's chunks on their way into a COPY. If the file cannot be read to its end, the chunks merely end early and
+    `failure` says why: asyncpg 0.32 waits forever when a source raises after PostgreSQL has refused an earlier row."""
+
+    def __init__(self, file: CsvFile, table: str, progress: Progress | None) -> None:
+        self.file = file
+        self.table = table
+        self.progress = progress
+        self.failure: DemoDataInvalid | None = None
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """What stands below the header; after each piece the progress hears how many lines have ended."""
+        rows = 0
+        try:
+            async for chunk in read_chunks(self.file):
+                yield chunk
+                rows += chunk.count(b"\n")
+                if self.progress is not None:
+                    self.progress(self.table, rows)
+        except DemoDataInvalid as error:
+            self.failure = error
 
 
 def describe(error: asyncpg.PostgresError) -> str:

@@ -8,8 +8,9 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+from db.keys import SigningKey as StoredKey
 from db.keys import insert_signing_key, list_signing_keys
 from db.secrets import MasterKey
 from gateway.auth.tokens import SigningKey, load_signing_key
@@ -46,14 +47,15 @@ class KeyRing:
     async def load(self) -> None:
         """Nothing; the keys are those of the control database, which gets a first one if it has none."""
         async with self._engine.begin() as connection:
-            await connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
             stored = await list_signing_keys(connection, self._master_key)
-            if not any(key.retired_at is None for key in stored):
-                await _insert_new_key(connection, self._master_key, self._clock())
+            if not stored:
+                await connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
                 stored = await list_signing_keys(connection, self._master_key)
+            if not stored:
+                stored = (generate_key(datetime.fromtimestamp(self._clock(), UTC)),)
+                await insert_signing_key(connection, stored[0], self._master_key)
         keys = {key.key_id: load_signing_key(key.private_pem) for key in stored}
-        newest = max((key for key in stored if key.retired_at is None), key=lambda key: (key.created_at, key.key_id))
-        self._keys, self._signing, self._loaded_at = keys, keys[newest.key_id], self._clock()
+        self._keys, self._signing, self._loaded_at = keys, keys[stored[0].key_id], self._clock()
 
     async def learn(self, key_id: str) -> None:
         """Nothing; a key of that id is known now, if the control database has it. Asks it seldom."""
@@ -73,12 +75,7 @@ def generate_private_pem() -> bytes:
     return private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
-async def _insert_new_key(connection: AsyncConnection, master_key: MasterKey, now: float) -> None:
+def generate_key(now: datetime) -> StoredKey:
+    """A new key, as the control database takes it."""
     pem = generate_private_pem()
-    await insert_signing_key(
-        connection,
-        key_id=load_signing_key(pem).key_id,
-        private_pem=pem,
-        created_at=datetime.fromtimestamp(now, UTC),
-        master_key=master_key,
-    )
+    return StoredKey(load_signing_key(pem).key_id, pem, now)

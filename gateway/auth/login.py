@@ -157,12 +157,10 @@ async def _answer_refresh(request: Request, state: AppState) -> Response:
     principal = await state.principals.principal_of(claims)
     async with state.engine.begin() as connection:
         tokens = await refresh_session(state, connection, claims)
-        if tokens is None:
-            await end_session(connection, claims.session_id, moment(state))
     if tokens is None:
         # Somebody has a refresh token that somebody else has used: neither may go on (RFC 9700, 4.14.2).
         state.principals.drop_session(claims.session_id, claims.tenant_id)
-        log.warning("a used refresh token came again; session %s of role %d ended", claims.session_id, claims.role_id)
+        log.warning("a refresh token of role %d was used again; its session is over", claims.role_id)
         raise TokenRevoked
     return await login_reply(request, state, principal, tokens, await wanted_schemas(request, state, principal))
 

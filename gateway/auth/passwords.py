@@ -43,5 +43,5 @@ class PasswordChecker:
     def _give_back(self) -> None:
         self._room += 1
 
-    def close(self) -> None:
-        self._executor.shutdown(wait=False, cancel_futures=True)
+    async def close(self) -> None:
+        await asyncio.to_thread(self._executor.shutdown, wait=True, cancel_futures=True)

@@ -48,7 +48,7 @@ class Principals:
         self._keys = keys
         self._rules = rules
         self._clock = clock
-        self._claims: LRUCache[bytes, Claims] = LRUCache(cache_size)
+        self._claims: LRUCache[bytes, tuple[str, Claims]] = LRUCache(cache_size)
         self._known: LRUCache[str, Known] = LRUCache(cache_size)
         # How many changes of a tenant were heard; under None, those of all. What was read before a change must not
         # be remembered after it.
@@ -61,13 +61,14 @@ class Principals:
         A verification costs 0.6 ms, looking up a digest a microsecond. Time and type are looked at each time.
         """
         digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
-        claims = self._claims.get(digest)
-        if claims is None:
+        key_id, claims = self._claims.get(digest, ("", None))
+        # A key that was retired takes the tokens with it that were verified before.
+        if claims is None or key_id not in self._keys.verifying:
             key_id = key_id_of(token)
             if key_id not in self._keys.verifying:
                 await self._keys.learn(key_id)
             claims = verify_token(token, self._keys.verifying, self._rules)
-            self._claims[digest] = claims
+            self._claims[digest] = key_id, claims
         check_claims(claims, self._rules, type_=type_, now=self._clock())
         return claims
 
@@ -100,7 +101,7 @@ class Principals:
         self._known.clear()
         self._claims.clear()
 
-    def set_listening(self, is_listening: bool) -> None:  # noqa: FBT001 - the one thing it says
+    def set_listening(self, *, is_listening: bool) -> None:
         """Nothing; whether change notices arrive, and so whether memory counts."""
         self.drop_all()
         self._is_listening = is_listening
@@ -139,6 +140,7 @@ async def read_principal(connection: AsyncConnection, tenant: Tenant, role: Role
         child_ids=await list_children(connection, tenant.tenant_id, role.role_id),
         is_root=role.role_id == tenant.root_role_id,
         session_id=session_id,
+        tenant_version=tenant.version,
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 import orjson
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
@@ -41,7 +41,7 @@ def door(answer: Door) -> Callable[[Request], Awaitable[Response]]:
         except StoreError as error:
             log.warning("the store failed at %s: %s", request.url.path, error.code)
             return unavailable_reply(error.message)
-        except (OSError, PoolTimeout, InterfaceError, OperationalError, DBAPIError) as error:
+        except (OSError, PoolTimeout, DBAPIError) as error:
             if isinstance(error, DBAPIError) and not is_connection_trouble(error):
                 raise
             log.warning("the control database cannot be reached: %s", type(error).__name__)
@@ -52,7 +52,10 @@ def door(answer: Door) -> Callable[[Request], Awaitable[Response]]:
 
 def is_connection_trouble(error: DBAPIError) -> bool:
     """Whether the connection failed, and not the statement."""
-    return error.connection_invalidated or isinstance(error, InterfaceError | OperationalError)
+    # Class 08 is the connection, 53 a lack of resources, 57 an administrator who shuts down (PostgreSQL, Appendix A).
+    state = str(getattr(error.orig, "sqlstate", None) or "")
+    # A connection that was refused has no statement yet.
+    return error.statement is None or error.connection_invalidated or state[:2] in {"08", "53", "57"}
 
 
 def error_reply(status: int, text: str, headers: Mapping[str, str] | None = None) -> Response:

@@ -7,8 +7,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.records import Session
-from db.sessions import find_session, insert_session, rotate_session
-from gateway.auth.refusals import TokenRevoked
+from db.sessions import GraceReuse, Reused, Rotated, SessionOver, insert_session, rotate_session
 from gateway.auth.tokens import Claims, TokenType, sign_token
 from gateway.state import AppState
 from schema.principal import Principal
@@ -46,21 +45,24 @@ async def open_session(
 
 
 async def refresh_session(state: AppState, connection: AsyncConnection, claims: Claims) -> TokenPair | None:
-    """The next tokens of a session, or None when it must end: a refresh token was used after its successor was.
+    """The next tokens of a session; None when there are none, because it is over or is ended by this very use.
 
     A second use within the grace gives the same successor again, since the first answer may have been lost. The
-    caller commits. Raises TokenRevoked when the session is over.
+    caller commits in each case.
     """
-    now = moment(state)
-    await rotate_session(connection, claims.session_id, expected_jti=claims.token_id, new_jti=new_id(state), now=now)
-    session = await find_session(connection, claims.session_id)
-    if session is None or session.ended_at is not None or session.expires_at <= now:
-        raise TokenRevoked
-    if session.previous_jti != claims.token_id or session.rotated_at is None:
-        return None
-    if now - session.rotated_at > timedelta(seconds=state.settings.refresh_grace_seconds):
-        return None
-    return _issue_pair(state, session)
+    rotation = await rotate_session(
+        connection,
+        claims.session_id,
+        expected_jti=claims.token_id,
+        new_jti=new_id(state),
+        now=moment(state),
+        grace=timedelta(seconds=state.settings.refresh_grace_seconds),
+    )
+    match rotation:
+        case Rotated(session) | GraceReuse(session):
+            return _issue_pair(state, session)
+        case Reused() | SessionOver():
+            return None
 
 
 def issue_access_token(state: AppState, session: Session) -> str:

@@ -31,6 +31,7 @@ from schema.expression.predicate import (
     all_of,
     any_of,
 )
+from schema.expression.tokens import shortened
 from schema.expression.types import (
     BOOL,
     INT4,
@@ -125,7 +126,9 @@ class _Checker:
             case syntax.Literal() | syntax.Boolean() | syntax.Null() | syntax.PrincipalAttribute():
                 return node
             case syntax.Call():
-                raise UnsupportedExpression(f"The function {node.name!r} cannot be called in an expression yet.")
+                raise UnsupportedExpression(
+                    f"The function {shortened(node.name)!r} cannot be called in an expression yet."
+                )
             case syntax.Calculation():
                 raise UnsupportedExpression(f"The operator {node.operators[0]} cannot be used in an expression yet.")
             case syntax.Signed():

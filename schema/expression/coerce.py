@@ -16,13 +16,13 @@ from db.catalog import PgType
 from db.errors import InvalidValue
 from schema.errors import WrongType
 from schema.expression.lift import Number
+from schema.expression.tokens import shortened
 
 Coercion = Callable[[object], object]
 
 _INTEGER_BITS: Final = {"int2": 15, "int4": 31, "int8": 63}
 _MAX_FLOAT4: Final = 3.4028234663852886e38
 _MAX_ARRAY_DIMENSIONS: Final = 6
-_MAX_SHOWN: Final = 40
 
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,40}")
 _NUMERIC: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,6})?")
@@ -239,4 +239,4 @@ def _shown(value: object) -> str:
         text = str(value)
     except ValueError:
         return "The number"
-    return repr(text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + "…")
+    return repr(shortened(text))

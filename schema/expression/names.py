@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from db.catalog import Column
 from schema.errors import UnknownColumn
+from schema.expression.tokens import shortened
 from schema.model import Entity, Model, Relation
 
 Found = TypeVar("Found")
@@ -24,7 +25,7 @@ def get_column(entity: Entity, name: str) -> Column:
     """The column that `name` means. Raises UnknownColumn."""
     column = find_by_name(entity.columns, name)
     if column is None:
-        raise UnknownColumn(entity.name, name)
+        raise UnknownColumn(entity.name, shortened(name))
     return column
 
 
@@ -33,5 +34,5 @@ def get_relation(entity: Entity, name: str, model: Model) -> tuple[Relation, Ent
     relation = find_by_name(entity.relations, name)
     target = None if relation is None else model.by_table.get(relation.target)
     if relation is None or target is None:
-        raise UnknownColumn(entity.name, name)
+        raise UnknownColumn(entity.name, shortened(name))
     return relation, target

@@ -121,9 +121,8 @@ def _syntax_error(error: UnexpectedToken, text: str) -> ExpressionSyntaxError:
     if isinstance(value, Literal):
         return ExpressionSyntaxError("A literal is not expected here", value.position)
     token = cast("Token", value)
-    shown = token.text if len(token.text) <= 40 else token.text[:40] + "…"
     hint = _HINTS.get(token.text.lower())
-    message = f"{shown!r} is not expected here" + (f". {hint}" if hint else "")
+    message = f"{token.shown} is not expected here" + (f". {hint}" if hint else "")
     return ExpressionSyntaxError(message, token.position)
 
 

@@ -10,6 +10,8 @@ MAX_LENGTH: Final = 10_000
 # Python allows 1,000 nested calls, and each level costs the checker and the renderer a handful.
 MAX_NESTING: Final = 50
 
+_MAX_SHOWN: Final = 63
+
 KEYWORDS: Final = frozenset({"AND", "OR", "NOT", "IN", "LIKE", "ILIKE", "TRUE", "FALSE", "NULL"})
 
 TokenKind = Literal["string", "integer", "decimal", "word", "keyword", "principal", "symbol"]
@@ -36,6 +38,11 @@ class Token(NamedTuple):
     kind: TokenKind
     text: str
     position: int
+
+    @property
+    def shown(self) -> str:
+        """The token for an error message."""
+        return repr(shortened(self.text))
 
 
 def read_tokens(text: str) -> Iterator[Token]:
@@ -67,6 +74,11 @@ def read_tokens(text: str) -> Iterator[Token]:
             case _:
                 raise ExpressionSyntaxError(_say_what_is_stray(piece), position)
         after_dot = piece == "."
+
+
+def shortened(text: str) -> str:
+    """As much of a caller's text as an error message repeats. A name of PostgreSQL has at most 63 bytes."""
+    return text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + "…"
 
 
 def string_value(piece: str) -> str:

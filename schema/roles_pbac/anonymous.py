@@ -21,7 +21,7 @@ async def enable_anonymous_logins(context: ControlContext) -> int:
     async with context.transaction.change() as connection:
         nobody = await find_nobody(connection, tenant_id)
         if nobody is None:
-            nobody = await _make_nobody(context, connection)
+            nobody = await make_nobody(connection, tenant_id, creator_id=context.principal.role_id)
         elif nobody.deleted:
             await set_deleted(connection, tenant_id, nobody.role_id, deleted=False)
         return nobody.role_id
@@ -36,15 +36,15 @@ async def disable_anonymous_logins(context: ControlContext) -> None:
             await set_deleted(connection, tenant_id, nobody.role_id, deleted=True)
 
 
-async def _make_nobody(context: ControlContext, connection: AsyncConnection) -> Role:
-    tenant_id = context.tenant.tenant_id
+async def make_nobody(connection: AsyncConnection, tenant_id: int, *, creator_id: int) -> Role:
+    """The new Nobody role, with the rule by which it sees the normal roles."""
     nobody = await insert_role(
         connection,
         tenant_id=tenant_id,
         login=nobody_login(tenant_id),
         name="Nobody",
         parent_id=None,
-        creator_id=context.principal.role_id,
+        creator_id=creator_id,
         capabilities=NOBODY_CAPABILITIES,
         class_ids=frozenset(),
         password_hash=None,
@@ -59,6 +59,6 @@ async def _make_nobody(context: ControlContext, connection: AsyncConnection) -> 
         filter_text="normal = true",
         role_ids=frozenset({nobody.role_id}),
         class_ids=frozenset(),
-        creator_id=context.principal.role_id,
+        creator_id=creator_id,
     )
     return nobody

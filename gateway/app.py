@@ -1,0 +1,152 @@
+"""create_app(settings): routes, middleware, lifespan. The one place where parts are joined."""
+
+import ipaddress
+import secrets
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from typing import Final, cast
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from db.engines import control_engine
+from db.secrets import MasterKey, load_master_key
+from gateway.auth.anonymous import anonauth_endpoint
+from gateway.auth.keys import KeyRing
+from gateway.auth.login import auth_endpoint
+from gateway.auth.passwords import PasswordChecker
+from gateway.auth.principals import Principals
+from gateway.auth.rate_limit import RateLimiter
+from gateway.auth.tokens import TokenRules
+from gateway.changes import ChangeListener
+from gateway.compression import DeflatedTexts
+from gateway.graphiql import graphiql_routes
+from gateway.health import healthz_endpoint, jwks_endpoint, readyz_endpoint
+from gateway.protection import Protection, plain_error
+from gateway.query import QueryEndpoint
+from gateway.settings import Settings
+from gateway.state import AppState, Clock, Random, Tenants
+
+# How long a start waits for the first connection of the change listener; without one it serves all the same.
+LISTENER_PATIENCE_SECONDS: Final = 5.0
+EVERY_METHOD: Final = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+
+OpenTenants = Callable[[Settings, AsyncEngine, MasterKey], Tenants]
+
+
+def create_app(
+    settings: Settings, *, open_tenants: OpenTenants, clock: Clock = time.time, random: Random = secrets.token_bytes
+) -> Starlette:
+    """The gateway as an ASGI application. When its lifespan begins the control database must be there, and migrated."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncGenerator[None]:
+        async with open_state(settings, open_tenants, clock, random) as state:
+            app.state.ostiary = state
+            yield
+
+    return Starlette(
+        routes=routes(),
+        middleware=middleware(settings),
+        exception_handlers={HTTPException: _answer_http_exception},
+        lifespan=lifespan,
+    )
+
+
+def routes() -> list[BaseRoute]:
+    """Every address of the gateway."""
+    return [
+        # The doors take every method themselves, since each answers a wrong one in its own words.
+        Route("/auth", auth_endpoint, methods=EVERY_METHOD),
+        Route("/anonauth", anonauth_endpoint, methods=EVERY_METHOD),
+        Route("/.well-known/jwks.json", jwks_endpoint, methods=["GET"]),
+        Route("/healthz", healthz_endpoint, methods=["GET"]),
+        Route("/readyz", readyz_endpoint, methods=["GET"]),
+        Route("/query", QueryEndpoint()),
+        *graphiql_routes(),
+    ]
+
+
+def middleware(settings: Settings) -> list[Middleware]:
+    """Outermost first: a page on another origin must be able to read refusals too."""
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "POST", "DELETE", "OPTIONS"],
+            allow_headers=["Authorization", "Content-Type", "If-None-Match", "X-Requested-With"],
+            expose_headers=["ETag", "Retry-After", "WWW-Authenticate"],
+            max_age=7200,
+        ),
+        Middleware(
+            Protection,
+            max_header_bytes=settings.max_header_bytes,
+            max_body_bytes=settings.max_body_bytes,
+            max_door_body_bytes=settings.max_auth_body_bytes,
+        ),
+    ]
+
+
+@asynccontextmanager
+async def open_state(
+    settings: Settings, open_tenants: OpenTenants, clock: Clock = time.time, random: Random = secrets.token_bytes
+) -> AsyncGenerator[AppState]:
+    """All parts of the gateway, put together, and taken apart in the opposite order."""
+    dsn = settings.database_url.get_secret_value()
+    master_key = load_master_key(settings.master_key.get_secret_value() or settings.master_key_path)
+    engine = control_engine(dsn)
+    passwords = PasswordChecker(threads=settings.password_threads, queue=settings.password_queue)
+    try:
+        keys = KeyRing(engine, master_key, clock)
+        await keys.load()
+        rules = token_rules(settings)
+        principals = Principals(engine, master_key, keys, rules, clock=clock, cache_size=settings.token_cache_size)
+        tenants = open_tenants(settings, engine, master_key)
+        changes = ChangeListener(dsn, keys, principals, tenants)
+        changes.start()
+        try:
+            await changes.wait_until_listening(LISTENER_PATIENCE_SECONDS)
+            yield AppState(
+                settings=settings,
+                engine=engine,
+                master_key=master_key,
+                tenants=tenants,
+                keys=keys,
+                token_rules=rules,
+                principals=principals,
+                passwords=passwords,
+                limiter=RateLimiter(settings),
+                changes=changes,
+                deflated=DeflatedTexts(),
+                trusted_proxies=tuple(ipaddress.ip_network(network) for network in settings.trusted_proxies),
+                clock=clock,
+                random=random,
+            )
+        finally:
+            await changes.stop()
+            await tenants.close()
+    finally:
+        await passwords.close()
+        await engine.dispose()
+
+
+def token_rules(settings: Settings) -> TokenRules:
+    return TokenRules(
+        issuer=settings.issuer,
+        audience=settings.audience,
+        access_seconds=settings.access_token_seconds,
+        refresh_seconds=settings.refresh_token_seconds,
+        leeway_seconds=settings.token_leeway_seconds,
+    )
+
+
+async def _answer_http_exception(request: Request, error: Exception) -> Response:
+    refusal = cast("HTTPException", error)
+    return plain_error(request.url.path, refusal.status_code, refusal.detail, refusal.headers)

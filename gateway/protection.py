@@ -1,0 +1,113 @@
+"""Protection: what holds for every request before anything reads it, and for every response after it is written."""
+
+import logging
+import uuid
+from collections.abc import Mapping
+from typing import Final
+
+import orjson
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+SECURITY_HEADERS: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+    # For what is not a page. A page of ours brings its own policy, which then stays.
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
+log = logging.getLogger(__name__)
+
+DOORS: Final = frozenset({"/auth", "/anonauth"})
+
+
+def plain_error(path: str, status: int, text: str, headers: Mapping[str, str] | None = None) -> Response:
+    """A refusal that no endpoint gave; at a GraphQL endpoint its clients find the text under `errors` as well."""
+    body: dict[str, object] = {"error": text, "status": status}
+    if path not in DOORS:
+        body["errors"] = [{"message": text}]
+    return Response(orjson.dumps(body), status, {"Cache-Control": "no-store"} | dict(headers or {}), "application/json")
+
+
+class Protection:
+    """Bounds headers and bodies, refuses WebSockets, masks bugs, adds security headers.
+
+    Plain ASGI, so that nothing goes round it.
+    """
+
+    def __init__(self, app: ASGIApp, *, max_header_bytes: int, max_body_bytes: int, max_door_body_bytes: int) -> None:
+        self._app = app
+        self._max_header_bytes = max_header_bytes
+        self._max_body_bytes = max_body_bytes
+        self._max_door_body_bytes = max_door_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        match scope["type"]:
+            case "http":
+                await self._serve(scope, receive, send)
+            case "websocket":
+                # Closed before it is accepted, which the server turns into 403.
+                await receive()
+                await send({"type": "websocket.close", "code": 1008})
+            case _:
+                await self._app(scope, receive, send)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        has_started = False
+
+        async def send_secured(message: Message) -> None:
+            nonlocal has_started
+            has_started = True
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        path: str = scope["path"]
+        limit = self._max_door_body_bytes if path in DOORS else self._max_body_bytes
+        headers: list[tuple[bytes, bytes]] = scope["headers"]
+        # httptools sets no limit of its own.
+        if sum(len(name) + len(value) + 4 for name, value in headers) > self._max_header_bytes:
+            refusal = plain_error(path, 431, "The request headers are too large.", {"Connection": "close"})
+            await refusal(scope, receive, send_secured)
+        elif _declared_length(headers) > limit:
+            refusal = plain_error(path, 413, _too_large(limit), {"Connection": "close"})
+            await refusal(scope, receive, send_secured)
+        else:
+            try:
+                await self._app(scope, _bounded(receive, limit), send_secured)
+            except Exception:
+                # A bug of ours: an id for the caller, the rest for the log.
+                incident = str(uuid.uuid4())
+                log.exception("incident %s at %s %r", incident, scope["method"], path)
+                if has_started:
+                    raise
+                text = f"Something went wrong inside. The log has it under {incident}."
+                await plain_error(path, 500, text)(scope, receive, send_secured)
+
+
+def _declared_length(headers: list[tuple[bytes, bytes]]) -> int:
+    values = [value for name, value in headers if name == b"content-length" and value.isdigit()]
+    return max((int(value) for value in values if len(value) < 20), default=0)
+
+
+def _bounded(receive: Receive, limit: int) -> Receive:
+    """The same body, until it is longer than the limit; then HTTPException, which the application turns into 413."""
+    seen = 0
+
+    async def receive_bounded() -> Message:
+        nonlocal seen
+        message = await receive()
+        seen += len(message.get("body", b""))
+        if seen > limit:
+            raise HTTPException(413, _too_large(limit), {"Connection": "close"})
+        return message
+
+    return receive_bounded
+
+
+def _too_large(limit: int) -> str:
+    return f"The body is larger than {limit} bytes."
