@@ -34,6 +34,15 @@ class EarlierFieldFailed(OperationError):
         super().__init__("An earlier field of this operation failed, so this one was not tried.")
 
 
+class NothingChangesByGet(OperationError):
+    """A field of a query that changes something was asked for by GET."""
+
+    code = "NOTHING_CHANGES_BY_GET"
+
+    def __init__(self) -> None:
+        super().__init__("A request by GET changes nothing. Use POST.")
+
+
 @dataclass(frozen=True, slots=True)
 class Lent:
     """What the gateway does for this schema: `tenant_model` gives the model of the tenant's database, `introspect`
@@ -52,9 +61,10 @@ class Transaction:
     """One connection with one transaction on it, opened when first used, and used by one field at a time: fields of
     a query are resolved side by side, and a connection runs one statement at a time."""
 
-    def __init__(self, engine: AsyncEngine, tenant_id: int) -> None:
+    def __init__(self, engine: AsyncEngine, tenant_id: int, *, may_change: bool = True) -> None:
         self._engine = engine
         self._tenant_id = tenant_id
+        self._may_change = may_change
         self._turn = asyncio.Lock()
         self._connection: AsyncConnection | None = None
         self._failed = False
@@ -80,6 +90,8 @@ class Transaction:
     async def change(self) -> AsyncGenerator[AsyncConnection]:
         """The connection, for writing. Announcing comes first: it locks the tenant's row, so that changes of one
         tenant's roles and rules follow each other and each is judged by what the one before has stored."""
+        if not self._may_change:
+            raise NothingChangesByGet
         async with self.use() as connection:
             if not self.has_changes:
                 self.has_changes = True
