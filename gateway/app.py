@@ -31,6 +31,7 @@ from gateway.graphiql import graphiql_routes
 from gateway.health import healthz_endpoint, jwks_endpoint, readyz_endpoint
 from gateway.protection import Protection, plain_error
 from gateway.query import QueryEndpoint
+from gateway.roles_pbac import ControlEndpoint
 from gateway.settings import Settings
 from gateway.state import AppState, Clock, Random, Tenants
 
@@ -70,6 +71,7 @@ def routes() -> list[BaseRoute]:
         Route("/healthz", healthz_endpoint, methods=["GET"]),
         Route("/readyz", readyz_endpoint, methods=["GET"]),
         Route("/query", QueryEndpoint()),
+        Route("/roles_pbac", ControlEndpoint()),
         *graphiql_routes(),
     ]
 

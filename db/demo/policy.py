@@ -91,6 +91,13 @@ TODO: Final = DemoTenant(
     roles=(),
     rules=(
         DemoRule("Visitors sign up: the role", CREATE_ROLE, ("roles_pbac.roles",), roles=(NOBODY,)),
+        DemoRule(
+            "Visitors sign up: into the class of users",
+            CREATE_ROLE,
+            ("roles_pbac.role_classes",),
+            filter="name = 'users'",
+            roles=(NOBODY,),
+        ),
         # A profile of Nobody's own would be every visitor's, and so is refused.
         DemoRule(
             "Visitors sign up: the profile",

@@ -5,10 +5,12 @@ children and the classes it is in, and for the rest needs a capability of its ow
 `roles_pbac.roles`, `roles_pbac.role_classes` or `roles_pbac.policy_rules`.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Final
 
 from db.catalog import TableName
+from db.records import Rule
 from schema.errors import AccessDenied
 from schema.expression.predicate import (
     ALWAYS,
@@ -22,10 +24,11 @@ from schema.expression.predicate import (
     all_of,
     any_of,
 )
-from schema.policy import Policy
+from schema.policy import CONTROL_TARGETS, Policy, compile_policy
 from schema.principal import Principal
 from schema.roles_pbac.control_model import (
     CAPABILITIES,
+    CONTROL_MODEL,
     INTEGER,
     INTEGERS,
     PACKAGE_FUNCTIONS,
@@ -60,11 +63,23 @@ class ControlGrants:
         return self.policy.grant(self.principal, table, capability)
 
 
-class ControlPolicy:
-    """The tenant's rules on control targets, compiled over CONTROL_MODEL, below what this schema lays down itself."""
+def compile_control_policy(rules: Iterable[Rule], *, tenant_id: int) -> Policy:
+    """The tenant's rules as far as their targets are those of the control schema, over CONTROL_MODEL, where each
+    target is a table like others and takes a filter."""
+    own = [replace(rule, targets=frozenset(map(_entity_of, rule.targets & CONTROL_TARGETS))) for rule in rules]
+    return compile_policy([rule for rule in own if rule.targets], CONTROL_MODEL, tenant_id=tenant_id)
 
-    def __init__(self, rules: Policy) -> None:
-        self._rules = rules
+
+def _entity_of(target: str) -> str:
+    schema, _, name = target.partition(".")
+    return CONTROL_MODEL.by_table[TableName(schema, name)].name
+
+
+class ControlPolicy:
+    """The tenant's rules on control targets, below what this schema lays down itself."""
+
+    def __init__(self, rules: Iterable[Rule], *, tenant_id: int) -> None:
+        self._rules = compile_control_policy(rules, tenant_id=tenant_id)
 
     def grant(self, principal: Principal, table: TableName, capability: str = "select") -> Predicate:
         """The rows of a view that the principal may see, or for another capability than `select` may act on.

@@ -1,7 +1,7 @@
 """ControlContext: who asks, and what the gateway lends for answering; OneTransaction: all of it or nothing."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,7 +15,7 @@ from strawberry.extensions import SchemaExtension
 from strawberry.types.graphql import OperationType
 
 from db.errors import DatabaseUnavailable
-from db.records import Role, Tenant
+from db.records import Tenant
 from db.refusals import refusal_of
 from db.tenants import announce_change
 from schema.errors import OperationError
@@ -34,16 +34,25 @@ class EarlierFieldFailed(OperationError):
         super().__init__("An earlier field of this operation failed, so this one was not tried.")
 
 
+class NothingChangesByGet(OperationError):
+    """A field of a query that changes something was asked for by GET."""
+
+    code = "NOTHING_CHANGES_BY_GET"
+
+    def __init__(self) -> None:
+        super().__init__("A request by GET changes nothing. Use POST.")
+
+
 @dataclass(frozen=True, slots=True)
 class Lent:
     """What the gateway does for this schema: `tenant_model` gives the model of the tenant's database, `introspect`
     the query schema as the principal sees it (after reading the database again where asked to), `issue_token` an
-    access token with a session of its own, made on the connection it is given; passwords are worked on in threads."""
+    access token for a role of the tenant, or a refusal; passwords are worked on in threads."""
 
     tenant_model: Callable[[], Awaitable[Model]]
     introspect: Callable[[bool], Awaitable[object]]
     refresh: Callable[[int], Awaitable[None]]
-    issue_token: Callable[[AsyncConnection, Role], Awaitable[str]]
+    issue_token: Callable[[int], Awaitable[str]]
     hash_password: Callable[[str], Awaitable[str]]
     verify_password: Callable[[str, str], Awaitable[bool]]
 
@@ -52,16 +61,17 @@ class Transaction:
     """One connection with one transaction on it, opened when first used, and used by one field at a time: fields of
     a query are resolved side by side, and a connection runs one statement at a time."""
 
-    def __init__(self, engine: AsyncEngine, tenant_id: int) -> None:
+    def __init__(self, engine: AsyncEngine, tenant_id: int, *, may_change: bool = True) -> None:
         self._engine = engine
         self._tenant_id = tenant_id
+        self._may_change = may_change
         self._turn = asyncio.Lock()
         self._connection: AsyncConnection | None = None
         self._failed = False
         self.has_changes = False
 
     @asynccontextmanager
-    async def use(self) -> AsyncIterator[AsyncConnection]:
+    async def use(self) -> AsyncGenerator[AsyncConnection]:
         """The connection, for reading. After a failure PostgreSQL would refuse everything else in the transaction."""
         async with self._turn:
             if self._failed:
@@ -77,9 +87,11 @@ class Transaction:
                     raise
 
     @asynccontextmanager
-    async def change(self) -> AsyncIterator[AsyncConnection]:
+    async def change(self) -> AsyncGenerator[AsyncConnection]:
         """The connection, for writing. Announcing comes first: it locks the tenant's row, so that changes of one
         tenant's roles and rules follow each other and each is judged by what the one before has stored."""
+        if not self._may_change:
+            raise NothingChangesByGet
         async with self.use() as connection:
             if not self.has_changes:
                 self.has_changes = True
@@ -98,7 +110,7 @@ class Transaction:
 
 
 @contextmanager
-def _refusals() -> Iterator[None]:
+def _refusals() -> Generator[None]:
     """What the control database refuses, as a StoreError."""
     try:
         yield

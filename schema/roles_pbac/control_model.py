@@ -30,7 +30,10 @@ CAPABILITIES: Final = TableName("roles_pbac", "capabilities")
 PACKAGES: Final = TableName("roles_pbac", "packages")
 PACKAGE_FUNCTIONS: Final = TableName("roles_pbac", "package_functions")
 
-CONTROL_TARGETS: Final = frozenset({ROLES, ROLE_CLASSES, POLICY_RULES})
+
+_CONTACT_COLUMNS: Final[dict[str, PgType]] = dict.fromkeys(
+    ("address", "city", "stateprov", "mailcd", "phone", "email"), TEXT
+)
 
 
 def build_control_model() -> Model:
@@ -157,11 +160,6 @@ def build_control_model() -> Model:
         entities=MappingProxyType({each.name: each for each in entities}),
         by_table=MappingProxyType({each.table.name: each for each in entities}),
     )
-
-
-_CONTACT_COLUMNS: Final[Mapping[str, PgType]] = MappingProxyType(
-    dict.fromkeys(("address", "city", "stateprov", "mailcd", "phone", "email"), TEXT)
-)
 
 
 def entity(

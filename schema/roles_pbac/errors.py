@@ -54,6 +54,12 @@ class CapabilityNotHeld(OperationError):
         super().__init__(f"You cannot grant the capability {capability!r}, which you do not hold.")
 
 
+class RuleRefused(OperationError):
+    """A rule that would grant less than it says, or nothing."""
+
+    code = "RULE_REFUSED"
+
+
 class BadInput(OperationError):
     """An input that is well formed and still makes no sense."""
 

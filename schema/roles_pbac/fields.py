@@ -22,8 +22,14 @@ class ControlInfo(strawberry.Info[ControlContext, None]):
     """What a resolver is told, with graphql-core's own description of the field beside Strawberry's."""
 
     @property
-    def core(self) -> GraphQLResolveInfo:
-        return self._raw_info
+    def core(self) -> GraphQLResolveInfo[ControlContext]:
+        return cast("GraphQLResolveInfo[ControlContext]", self._raw_info)  # pyright: ignore[reportUnknownMemberType]
+
+    @property
+    def variables(self) -> Mapping[str, object]:
+        """The operation's variables, coerced."""
+        # Strawberry hands on the plain dict in place of graphql-core's container, and leaves the type as it was.
+        return cast("Mapping[str, object]", self.core.variable_values)
 
 
 class Column(StrawberryField):

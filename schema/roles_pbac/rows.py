@@ -1,4 +1,4 @@
-"""Reading rows of CONTROL_MODEL: what is selected below a root field becomes one statement, by the compiler of /query."""
+"""Reading rows of CONTROL_MODEL: what is selected below a root field is one statement, by the compiler of /query."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -69,7 +69,7 @@ async def _is_within(
 def _plan_read(info: ControlInfo, entity: Entity) -> Read:
     core = info.core
     grants = info.context.policy.grants(info.context.principal)
-    return Planner(CONTROL_MODEL, grants, core.fragments, core.variable_values).read(entity, core.field_nodes)
+    return Planner(CONTROL_MODEL, grants, core.fragments, info.variables).read(entity, core.field_nodes)
 
 
 def _checked(entity: Entity, read: Read) -> Read:
@@ -87,7 +87,7 @@ def _with_key(read: Read, key: int) -> Read:
 
 async def _run_read(info: ControlInfo, read: Read) -> list[Any]:
     async with info.context.transaction.use() as connection:
-        return await _fetch(info.context, connection, read, info.core.variable_values)
+        return await _fetch(info.context, connection, read, info.variables)
 
 
 async def _fetch(

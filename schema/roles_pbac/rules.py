@@ -1,7 +1,5 @@
 """Creating, changing and deleting policy rules: what the mutations of that name do."""
 
-from dataclasses import dataclass
-
 import strawberry
 
 from db.records import Rule
@@ -13,17 +11,7 @@ from schema.roles_pbac.errors import BadInput, NoSuchRow
 from schema.roles_pbac.inputs import PolicyRuleInput
 from schema.roles_pbac.keys import is_given, listed, parse_keys, required
 from schema.roles_pbac.rows import require_after, require_before
-from schema.roles_pbac.targets import check_filter, find_targets
-
-
-@dataclass(frozen=True, slots=True)
-class WantedRule:
-    name: str
-    filter: str
-    capabilities: frozenset[str]
-    targets: frozenset[str]
-    role_ids: frozenset[int]
-    class_ids: frozenset[int]
+from schema.roles_pbac.targets import check_rule
 
 
 async def create_rule(context: ControlContext, given: PolicyRuleInput) -> int:
@@ -78,10 +66,12 @@ async def remove_rule(context: ControlContext, rule_id: int) -> None:
         await delete_rule(connection, context.tenant.tenant_id, rule_id)
 
 
-async def read_rule_input(context: ControlContext, given: PolicyRuleInput, before: Rule | None) -> WantedRule:
+async def read_rule_input(context: ControlContext, given: PolicyRuleInput, before: Rule | None) -> Rule:
     """The rule as it is to be, all of it checked but for who its roles and classes are. Raises BadInput,
     CapabilityNotHeld, and what a bad filter raises."""
-    wanted = WantedRule(
+    wanted = Rule(
+        rule_id=before.rule_id if before else 0,
+        tenant_id=context.tenant.tenant_id,
         name=required(given.name, "name"),
         filter=_text(given.filter, before.filter if before else ""),
         capabilities=_names(given.capabilities, before.capabilities if before else frozenset()),
@@ -95,7 +85,7 @@ async def read_rule_input(context: ControlContext, given: PolicyRuleInput, befor
         raise BadInput("A rule needs at least one target.")
     rights.check_known(wanted.capabilities)
     rights.check_rule_capabilities(context.principal, wanted.capabilities)
-    check_filter(wanted.filter, find_targets(wanted.targets, await context.lent.tenant_model()))
+    check_rule(wanted, await context.lent.tenant_model())
     return wanted
 
 

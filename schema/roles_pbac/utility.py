@@ -2,9 +2,8 @@
 
 import strawberry
 
-from db.roles import find_role_anywhere
 from schema.roles_pbac.anonymous import disable_anonymous_logins, enable_anonymous_logins, find_nobody
-from schema.roles_pbac.errors import AdministratorsOnly, NoSuchRow, RootOnly, WrongTenant
+from schema.roles_pbac.errors import AdministratorsOnly, RootOnly
 from schema.roles_pbac.fields import ControlInfo, GenericScalar
 
 
@@ -20,15 +19,7 @@ class Utility:
         context = info.context
         if not context.principal.bypasses_policy:
             raise AdministratorsOnly
-        async with context.transaction.change() as connection:
-            role = await find_role_anywhere(connection, roleid)
-            if role is None:
-                raise NoSuchRow("role", roleid)
-            if role.tenant_id != context.tenant.tenant_id:
-                raise WrongTenant
-            if role.deleted or (role.role_id == context.tenant.root_role_id and not context.principal.is_root):
-                raise NoSuchRow("role", roleid)
-            return await context.lent.issue_token(connection, role)
+        return await context.lent.issue_token(roleid)
 
     @strawberry.field(description="Whether anonymous logins are on: the Nobody role's id, or false; for root.")
     async def anonymous_logins(self, info: ControlInfo, enable: bool | None = strawberry.UNSET) -> GenericScalar | None:  # noqa: FBT001
