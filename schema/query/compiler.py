@@ -18,6 +18,7 @@ from graphql import (
 )
 
 from db.sql import Statement
+from schema.expression.coerce import coercer
 from schema.expression.lift import lift
 from schema.expression.predicate import Constant, Lifted, PrincipalValue
 from schema.principal import Principal
@@ -180,8 +181,8 @@ def _bound(source: Hashable, variables: Variables, principal: Principal, row_key
             return value
         case Lifted(index, _, coerce, name):
             return coerce(lift(str(variables[name])).literals[index])
-        case PrincipalValue(attribute, _):
-            return principal.attribute(attribute)
+        case PrincipalValue(attribute, kind):
+            return coercer(kind)(principal.attribute(attribute))
         case VariableValue(path, _, coerce):
             value = _at(variables, path)
             return None if value is None else coerce(value)

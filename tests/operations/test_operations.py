@@ -4,6 +4,7 @@
 `make snapshots` writes `<case>.sql` and `<case>.json`; whoever reviews a change reads their diff.
 """
 
+import asyncio
 import json
 import os
 from collections.abc import Iterator
@@ -41,7 +42,13 @@ PRINCIPALS = {
 
 def a_rule(number: int, capabilities: str, targets: str, filter_text: str = "", **scope: frozenset[int]) -> Rule:
     return Rule(
-        number, TENANT, f"rule {number}", frozenset(capabilities.split()), frozenset(targets.split()), filter_text, **scope
+        number,
+        TENANT,
+        f"rule {number}",
+        frozenset(capabilities.split()),
+        frozenset(targets.split()),
+        filter_text,
+        **scope,
     )
 
 
@@ -49,7 +56,7 @@ MEMBERS = frozenset({5})
 RULES = (
     a_rule(1, "select", "people"),
     a_rule(2, "select insert update delete", "films", "owner = $_PRINCIPAL.roleid", class_ids=MEMBERS),
-    a_rule(3, "select", "cast_members", "films.is_classic = true", class_ids=MEMBERS),
+    a_rule(3, "select", "cast_members", "film.is_classic = true", class_ids=MEMBERS),
     a_rule(4, "insert", "public.notes", role_ids=frozenset({9})),
 )
 
@@ -57,7 +64,7 @@ RULES = (
 @pytest.fixture(scope="module")
 def template(databases: Databases) -> Iterator[str]:
     dsn = databases.create()
-    databases.run(_fill(dsn))
+    asyncio.run(_fill(dsn))
     yield dsn
     databases.drop(dsn)
 
