@@ -14,7 +14,7 @@ from graphql import (
     OperationDefinitionNode,
     OperationType,
     SelectionSetNode,
-    execute_sync,
+    execute_sync,  # pyright: ignore[reportUnknownVariableType]
 )
 
 from db.sql import Statement

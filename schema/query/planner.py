@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, cast
 
 from graphql import (
     FieldNode,
@@ -166,8 +166,6 @@ class Planner:
         inner = Planner(self.model, self.grants, fragments, {})
         columns = tuple(inner.flat_columns(entity, [root], (), ""))
         result = result_entity(as_function(function), columns)
-        distinct = self._plain(argument(node, "distincton"))
-        names = [distinct] if isinstance(distinct, str) else distinct if isinstance(distinct, list) else []
         read = Read(
             entity=entity,
             grant=self._grant(entity, "select"),
@@ -183,7 +181,7 @@ class Planner:
             function=as_function(function),
             read=read,
             columns=columns,
-            distinct_on=distinct_names([str(each) for each in names], columns),
+            distinct_on=distinct_names(_texts(self._plain(argument(node, "distincton"))), columns),
             result=result,
             having=self.filter(result, argument(node, "having")),
         )
@@ -303,10 +301,7 @@ class Planner:
         return (value if isinstance(value, str) else None), ""
 
     def _order(self, entity: Entity, node: ValueNode | None) -> tuple[Order, ...]:
-        entries = self._plain(node)
-        listed = entries if isinstance(entries, list) else [entries]
-        texts = [entry for entry in listed if isinstance(entry, str)]
-        return tuple(self._order_term(entity, term) for term in parse_ordering(texts))
+        return tuple(self._order_term(entity, term) for term in parse_ordering(_texts(self._plain(node))))
 
     def _order_term(self, entity: Entity, term: OrderTerm) -> Order:
         path: list[Hop] = []
@@ -419,5 +414,11 @@ def _find(names: Iterable[str], wanted: str) -> str | None:
     return alike[0] if len(alike) == 1 else None
 
 
+def _texts(value: object) -> list[str]:
+    """The texts of a list of texts, or of one text in place of a list."""
+    listed = cast("list[object]", value) if isinstance(value, list) else [value]
+    return [entry for entry in listed if isinstance(entry, str)]
+
+
 def _frozen(value: object) -> object:
-    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value  # pyright: ignore[reportUnknownVariableType]
+    return tuple(_frozen(item) for item in cast("list[object]", value)) if isinstance(value, list) else value
