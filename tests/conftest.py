@@ -100,4 +100,4 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """The name of the argument in place of a long text: it may hold a random key, and then the workers of
     pytest-xdist would not agree on which tests there are."""
-    return argname if isinstance(val, str) and len(val) > 40 else None
+    return argname if isinstance(val, str | bytes) and len(val) > 30 else None
