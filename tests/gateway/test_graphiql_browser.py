@@ -9,10 +9,8 @@ import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import asyncpg
-import httpx2
 import pytest
 import uvicorn
 from pydantic import SecretStr
@@ -41,15 +39,19 @@ def root(gateway: Gateway) -> Login:
 
 
 @pytest.fixture(scope="module")
-def driver() -> Iterator[httpx2.Client]:
-    with chromedriver() as client:
-        yield client
+def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
+    with chromedriver() as client, chromium(client, tmp_path_factory.mktemp("profile")) as opened:
+        yield opened
 
 
 @pytest.fixture
-def browser(driver: httpx2.Client, tmp_path: Path) -> Iterator[Chromium]:
-    with chromium(driver, tmp_path / "profile") as window:
-        yield window
+def browser(window: Chromium, gateway: Gateway) -> Iterator[Chromium]:
+    """A browser that remembers nothing of the tests before, save the files it may keep for ever."""
+    yield window
+    # Left first: GraphiQL stores what was typed a moment after.
+    window.open(f"{gateway.address}/healthz")
+    window.script("sessionStorage.clear(); localStorage.clear()")
+    window.console()
 
 
 @dataclass
