@@ -14,7 +14,7 @@ from graphql import (
     OperationDefinitionNode,
     OperationType,
     SelectionSetNode,
-    execute_sync,
+    execute_sync,  # pyright: ignore[reportUnknownVariableType]
 )
 
 from db.sql import Statement
@@ -31,6 +31,8 @@ from schema.query.shape import Use, shape_of, variable_uses
 from schema.query.variables import VariableReader, variable_reader
 
 MAX_DOCUMENTS = 1000
+#: Longer documents are prepared anew each time, so that what is kept stays small.
+MAX_KEPT_CHARACTERS = 20_000
 MAX_PLANS_PER_DOCUMENT = 100
 Variables = Mapping[str, object]
 
@@ -87,7 +89,8 @@ class RoleView:
         found = self._documents.get((text, operation_name))
         if found is None:
             found = self._prepare(text, operation_name)
-            self._documents[text, operation_name] = found
+            if len(text) <= MAX_KEPT_CHARACTERS:
+                self._documents[text, operation_name] = found
         return found
 
     def compile(self, prepared: Prepared, variables: Variables) -> Compiled:

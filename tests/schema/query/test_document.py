@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from schema.query.document import Limits, choose_operation, read_document, validate_document
-from schema.query.errors import DocumentError, DocumentInvalid, DocumentSyntax, LimitExceeded, OperationNotChosen
+from schema.query.errors import (
+    DocumentError,
+    DocumentInvalid,
+    DocumentSyntax,
+    LimitExceeded,
+    OperationNotChosen,
+    TooMuchToValidate,
+)
 
 SDL = """
 type Query { film(id: ID, filter: String, limit: Int, nested: [[[Int]]]): Film films: [Film] secret: String }
@@ -225,7 +232,7 @@ def test_comparing_equal_fields_has_a_budget(film_schema: GraphQLSchema) -> None
         return "{ film { " + "id " * number + "} }"
 
     validate_document(film_schema, read_document(same_fields(100), Limits()))
-    assert "aborted" in refusal(same_fields(1_900), film_schema).faults[-1].message
+    assert isinstance(refusal(same_fields(1_900), film_schema), TooMuchToValidate)
 
 
 @pytest.mark.parametrize("number", ["9" * 1_001, "-" + "9" * 100_000, "1." + "0" * 5_000, "1e" + "9" * 5_000])
