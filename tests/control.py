@@ -10,13 +10,13 @@ from typing import Any, Self
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from db.classes import insert_class
 from db.engines import control_engine
 from db.passwords import hash_password, verify_password
-from db.records import Role, RoleClass, Rule, Tenant
-from db.classes import insert_class
+from db.records import Role, Rule, Tenant
 from db.roles import find_role, insert_role, list_children
 from db.rules import insert_rule, list_rules
-from db.secrets import MasterKey, load_master_key
+from db.secrets import load_master_key
 from db.tenants import find_tenant, insert_tenant, set_root
 from schema.principal import Principal
 from schema.query.document import Limits, choose_operation, read_document, validate_document
