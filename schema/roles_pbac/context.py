@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 import asyncpg
 from graphql import DocumentNode
@@ -14,7 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from strawberry.extensions import SchemaExtension
 from strawberry.types.graphql import OperationType
 
-from db.errors import DatabaseUnavailable
+from db.commit import commit
+from db.errors import DatabaseUnavailable, StatementTimedOut
 from db.records import Tenant
 from db.refusals import refusal_of
 from db.tenants import announce_change
@@ -23,6 +25,9 @@ from schema.model import Model
 from schema.principal import Principal
 from schema.roles_pbac.access import ControlPolicy
 from schema.roles_pbac.passwords import PasswordRules
+
+# Selections can multiply rows, and the doors live on the same few connections.
+STATEMENT_LIMIT: Final = "set local statement_timeout = '5s'"
 
 
 class EarlierFieldFailed(OperationError):
@@ -79,6 +84,8 @@ class Transaction:
             with _refusals():
                 if self._connection is None:
                     self._connection = await self._engine.connect()
+                if not self._connection.in_transaction():
+                    await self._connection.exec_driver_sql(STATEMENT_LIMIT)
                 try:
                     yield self._connection
                 except BaseException:
@@ -101,7 +108,7 @@ class Transaction:
     async def commit(self) -> None:
         if self._connection is not None:
             with _refusals():
-                await self._connection.commit()
+                await commit(self._connection)
 
     async def close(self) -> None:
         """Gives the connection back; what was not committed is rolled back."""
@@ -117,6 +124,8 @@ def _refusals() -> Generator[None]:
     except DBAPIError as error:
         cause = error.orig.__cause__ if error.orig is not None else None
         raise (refusal_of(cause) if isinstance(cause, asyncpg.PostgresError) else DatabaseUnavailable()) from error
+    except TimeoutError as error:
+        raise StatementTimedOut from error
     except (OSError, PoolTimeout, asyncpg.PostgresError) as error:
         raise DatabaseUnavailable from error
 
