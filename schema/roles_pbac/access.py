@@ -66,7 +66,7 @@ class ControlGrants:
 def compile_control_policy(rules: Iterable[Rule], *, tenant_id: int) -> Policy:
     """The tenant's rules as far as their targets are those of the control schema, over CONTROL_MODEL, where each
     target is a table like others and takes a filter."""
-    own = [replace(rule, targets=frozenset(map(_entity_of, rule.targets & CONTROL_TARGETS))) for rule in rules]
+    own = [replace(rule, targets=frozenset(map(_entity_of, rule.targets & CONTROL_TARGETS.keys()))) for rule in rules]
     return compile_policy([rule for rule in own if rule.targets], CONTROL_MODEL, tenant_id=tenant_id)
 
 
