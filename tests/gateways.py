@@ -131,6 +131,8 @@ def _read_until_open(process: "subprocess.Popen[str]") -> list[str]:
         line = lines.get(timeout=START_SECONDS)
         if line is None:
             process.wait()
+            if process.stdout is not None:
+                process.stdout.close()
             raise GatewayNotStarted("".join(output))
         output.append(line)
         if "Ctrl-C ends it" in line:
