@@ -1,7 +1,7 @@
 # Every target is one command; ./ostiary does the work, so that a machine without make lacks nothing.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format snapshots bare-root lock
+.PHONY: help run test check format snapshots bare-root lock graphiql
 
 help:  ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,3 +32,6 @@ lock:  ## pin the dependencies of pyproject.toml anew, by hash and without addre
 	@command -v uv >/dev/null || { echo "make lock needs uv on the PATH: pip install uv" >&2; exit 1; }
 	$(LOCK) pyproject.toml --output-file requirements/run.txt
 	$(LOCK) pyproject.toml --group dev --constraints requirements/run.txt --output-file requirements/dev.txt
+
+graphiql:  ## build the GraphiQL page anew from tools/graphiql; needs Node and npm
+	@tools/graphiql/build

@@ -176,7 +176,7 @@ async def update_role(connection: AsyncConnection, tenant_id: int, role_id: int,
     if changes.class_ids is not None:
         await set_classes_of_role(connection, tenant_id, role_id, changes.class_ids)
     if deleted and not before.deleted:
-        await end_sessions_of_role(connection, role_id, func.now())
+        await end_sessions_of_role(connection, role_id)
     return await _get_role(connection, role_id)
 
 

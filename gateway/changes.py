@@ -102,8 +102,6 @@ class ChangeListener:
 
     def _hear(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
         match _parse(payload):
-            case {"session": str(session_id), "tenantid": int(tenant_id)}:
-                self._principals.drop_session(session_id, tenant_id)
             case {"session": str(session_id)}:
                 self._principals.drop_session(session_id)
             case {"tenantid": int(tenant_id)}:

@@ -4,7 +4,7 @@ Labels come from two closed lists, so that no request can make a new time series
 start: counting a request costs two additions.
 """
 
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.gc_collector import GCCollector
@@ -18,9 +18,13 @@ from gateway.errors import InternalError, RequestError
 from schema.errors import AccessDenied, OperationError, PolicyViolated
 
 Endpoint = Literal["query", "roles_pbac", "auth", "anonauth", "other"]
+_ENDPOINTS = frozenset(get_args(Endpoint))
 Outcome = Literal[
     "ok", "request_refused", "unauthorized", "operation_refused", "access_denied", "store_error", "internal"
 ]
+
+#: Where an endpoint leaves in the ASGI scope how its request is to be counted, when the status does not tell.
+OUTCOME = "ostiary.outcome"
 
 # A cached operation takes about a millisecond, a login some 50 by design, and nothing should take more than the
 # statement timeout.
@@ -62,6 +66,21 @@ class Metrics:
     async def endpoint(self, _request: Request) -> Response:
         """The page as a response; the route to it exists only where a setting asks for it."""
         return Response(self.page(), headers={"content-type": CONTENT_TYPE_LATEST, "cache-control": "no-store"})
+
+
+def endpoint_of(path: str) -> Endpoint:
+    """The label for a path."""
+    name = path.removeprefix("/")
+    return cast("Endpoint", name) if name in _ENDPOINTS else "other"
+
+
+def outcome_of_status(status: int) -> Outcome:
+    """How a request is counted of which only the status of the answer is known."""
+    if status < 400:
+        return "ok"
+    if status in {401, 403, 422}:
+        return "unauthorized"
+    return "request_refused" if status < 500 else "internal"
 
 
 def outcome_of(error: PublicError | None) -> Outcome:

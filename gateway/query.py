@@ -21,6 +21,7 @@ from gateway.graphql_http import (
     send_reply,
 )
 from gateway.log import publish
+from gateway.metrics import OUTCOME, outcome_of
 from gateway.state import AppState, state_of
 from gateway.tenancy import LoadedTenant
 from schema.principal import Principal
@@ -47,7 +48,9 @@ async def answer_request(scope: Scope, receive: Receive) -> Reply:
             return data_reply(b'{"data":{"__typename":"Query"}}', media_type)
         return await _answer(scope, receive, state, principal)
     except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets an answer, and the log the rest
-        return error_reply(publish(error), media_type)
+        public = publish(error)
+        scope[OUTCOME] = outcome_of(public)
+        return error_reply(public, media_type)
 
 
 async def _answer(scope: Scope, receive: Receive, state: AppState, principal: Principal) -> Reply:

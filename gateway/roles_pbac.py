@@ -33,10 +33,11 @@ from gateway.graphql_http import (
     send_reply,
 )
 from gateway.log import log, publish
+from gateway.metrics import OUTCOME, outcome_of
 from gateway.state import AppState, state_of
 from schema.model import Model
 from schema.principal import Principal
-from schema.query.document import Limits, choose_operation, read_document, validate_document
+from schema.query.document import choose_operation, read_document, validate_document
 from schema.query.errors import clip
 from schema.query.variables import variable_reader
 from schema.roles_pbac.access import ControlPolicy
@@ -80,7 +81,9 @@ class ControlEndpoint:
             replies = [await self._reply_to(state, principal, each, head.media_type) for each in request]
             return batch_reply(replies, head.media_type)
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets an answer, and the log the rest
-            return error_reply(publish(error), media_type)
+            public = publish(error)
+            scope[OUTCOME] = outcome_of(public)
+            return error_reply(public, media_type)
 
     async def _reply_to(
         self, state: AppState, principal: Principal, request: GraphQLRequest, media_type: MediaType
@@ -94,7 +97,7 @@ class ControlEndpoint:
         self, state: AppState, principal: Principal, request: GraphQLRequest, media_type: MediaType
     ) -> Reply:
         schema = control_schema()
-        document = read_document(request.query, Limits())
+        document = read_document(request.query, state.document_limits)
         validate_document(schema.core, document)
         operation = choose_operation(document, request.operation_name)
         check_method(request, operation.operation.value)

@@ -16,12 +16,12 @@ from db.engines import control_engine
 from db.errors import PublicError
 from db.migrate import migrate
 from db.secrets import MasterKey, load_master_key
-from gateway.app import OpenTenants, create_app
+from gateway.app import OpenTenants, create_app, document_limits
 from gateway.databases import Databases, open_databases
+from gateway.log import configure_logging
 from gateway.provision import Credentials, provision_demo
 from gateway.settings import Settings
 from gateway.tenancy import Tenants
-from schema.query.document import Limits
 from schema.roles_pbac.root import control_schema_text
 
 
@@ -69,6 +69,7 @@ async def open_control(settings: Settings, step: Callable[[str], None] = lambda 
 
 async def serve(settings: Settings, observer: Observer) -> None:
     """Nothing; returns when a signal has ended the gateway, and its database after it. Raises PublicError."""
+    configure_logging(settings.log_format, settings.log_level)
     listener = open_listener(settings.host, settings.port)
     with listener:
         async with open_control(settings, observer.step) as control:
@@ -87,8 +88,16 @@ async def serve(settings: Settings, observer: Observer) -> None:
 def tenants_opener(resolve_dsn: Callable[[str], str]) -> OpenTenants:
     """What opens the tenants of an application whose stored DSNs are resolved so."""
 
-    def open_tenants(_: Settings, engine: AsyncEngine, master_key: MasterKey) -> Tenants:
-        return Tenants(engine, master_key, control_schema_text(), Limits(), resolve_dsn)
+    def open_tenants(settings: Settings, engine: AsyncEngine, master_key: MasterKey) -> Tenants:
+        return Tenants(
+            engine,
+            master_key,
+            control_schema_text(),
+            document_limits(settings),
+            resolve_dsn,
+            max_connections=settings.tenant_connections,
+            statement_seconds=settings.statement_timeout_seconds,
+        )
 
     return open_tenants
 

@@ -17,9 +17,11 @@ from gateway.auth.tokens import TokenRules
 from gateway.changes import ChangeListener
 from gateway.compression import DeflatedTexts
 from gateway.graphql_http import HttpLimits
+from gateway.metrics import Metrics
 from gateway.settings import Settings
 from gateway.tenancy import LoadedTenant
 from schema.principal import Principal
+from schema.query.document import Limits
 
 Clock = Callable[[], float]
 Random = Callable[[int], bytes]
@@ -79,7 +81,9 @@ class AppState:
     trusted_proxies: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
     clock: Clock
     random: Random
+    metrics: Metrics = field(default_factory=Metrics)
     http_limits: HttpLimits = field(default_factory=HttpLimits)
+    document_limits: Limits = field(default_factory=Limits)
 
 
 def state_of(connection: HTTPConnection) -> AppState:

@@ -5,7 +5,7 @@ grants its capabilities on its targets, to roles that hold the capability themse
 filter. The tenant's root, and roles with the capability `admin`, are granted everything.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
@@ -21,10 +21,9 @@ from schema.expression.predicate import ALWAYS, Constant, Predicate, any_of
 from schema.model import Model
 from schema.principal import Principal
 
-CONTROL_TARGETS: Final = frozenset({"roles_pbac.roles", "roles_pbac.role_classes", "roles_pbac.policy_rules"})
-
-Target = TableName | str
-"""A table, or one of CONTROL_TARGETS."""
+CONTROL_TARGETS: Final = {
+    f"roles_pbac.{name}": TableName("roles_pbac", name) for name in ("roles", "role_classes", "policy_rules")
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +36,23 @@ class RuleFault:
 
 
 def compile_policy(rules: Iterable[Rule], model: Model, *, tenant_id: int) -> "Policy":
-    """The policy of one tenant. Rules of another tenant take no part; filters are compiled when first needed."""
+    """The policy of one tenant on its own tables. Rules of another tenant take no part, and the names of control
+    targets never mean a table of the tenant. Filters are compiled when first needed."""
+    return _compile(rules, model, tenant_id, _tables_by_target(model), skipped=frozenset(CONTROL_TARGETS))
+
+
+def compile_control_policy(rules: Iterable[Rule], model: Model, *, tenant_id: int) -> "Policy":
+    """The policy of one tenant on CONTROL_TARGETS, which `model` must hold. Only their full names mean them: a tenant
+    may well have a table `roles`."""
+    others = frozenset(target for rule in rules for target in rule.targets if target not in CONTROL_TARGETS)
+    return _compile(rules, model, tenant_id, CONTROL_TARGETS, skipped=others)
+
+
+def _compile(
+    rules: Iterable[Rule], model: Model, tenant_id: int, tables: Mapping[str, TableName], *, skipped: frozenset[str]
+) -> "Policy":
     own = sorted((rule for rule in rules if rule.tenant_id == tenant_id), key=lambda rule: rule.rule_id)
-    tables = _tables_by_target(model)
-    return Policy(tenant_id, model, [_Resolved.of(rule, tables) for rule in own])
-
-
-def find_faults(rule: Rule, model: Model) -> tuple[RuleFault, ...]:
-    """Why a rule would grant less than it says, before it is stored."""
-    return compile_policy([rule], model, tenant_id=rule.tenant_id).faults
+    return Policy(tenant_id, model, [_Resolved.of(rule, tables, skipped) for rule in own])
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,21 +67,14 @@ class _Resolved:
     """A rule with what its targets stand for, as far as they stand for anything."""
 
     rule: Rule
-    targets: tuple[tuple[str, Target], ...]
+    targets: tuple[tuple[str, TableName], ...]
     unknown: tuple[str, ...]
 
     @classmethod
-    def of(cls, rule: Rule, tables: dict[str, TableName]) -> "_Resolved":
-        found: list[tuple[str, Target]] = []
-        unknown: list[str] = []
-        for written in sorted(rule.targets):
-            if written in CONTROL_TARGETS:
-                found.append((written, written))
-            elif written in tables:
-                found.append((written, tables[written]))
-            else:
-                unknown.append(written)
-        return cls(rule, tuple(found), tuple(unknown))
+    def of(cls, rule: Rule, tables: Mapping[str, TableName], skipped: frozenset[str]) -> "_Resolved":
+        looked_for = sorted(rule.targets - skipped)
+        found = tuple((written, tables[written]) for written in looked_for if written in tables)
+        return cls(rule, found, tuple(written for written in looked_for if written not in tables))
 
 
 @dataclass(slots=True)
@@ -111,8 +111,8 @@ class Policy:
         self._model = model
         self._rules = resolved_rules
         self._all = _Scopes()
-        self._granting: dict[tuple[Target, str], _Scopes] = {}
-        self._filters: dict[tuple[int, Target], Predicate | _Fault] = {}
+        self._granting: dict[tuple[TableName, str], _Scopes] = {}
+        self._filters: dict[tuple[int, TableName], Predicate | _Fault] = {}
         self._fingerprints: dict[object, str] = {}
         for resolved in resolved_rules:
             self._all.add(resolved)
@@ -134,10 +134,6 @@ class Policy:
     def may(self, principal: Principal, table: TableName, capability: str) -> bool:
         """Whether there is a grant at all, be it on however few rows."""
         return bool(self._filters_in_scope(principal, table, capability))
-
-    def control_grant(self, principal: Principal, target: str, capability: str) -> bool:
-        """Whether the principal may use `capability` on one of CONTROL_TARGETS."""
-        return bool(self._filters_in_scope(principal, target, capability))
 
     def fingerprint(self, principal: Principal) -> str:
         """A text that is the same for principals whose grants have the same structure, whoever they are: what is
@@ -172,7 +168,7 @@ class Policy:
                     faults.append(RuleFault(rule.rule_id, written, compiled.message))
         return tuple(faults)
 
-    def _filters_in_scope(self, principal: Principal, target: Target, capability: str) -> list[Predicate]:
+    def _filters_in_scope(self, principal: Principal, target: TableName, capability: str) -> list[Predicate]:
         # Also root and administrators are nobody in another tenant.
         if principal.tenant_id != self._tenant_id or not principal.may(capability):
             return []
@@ -184,18 +180,16 @@ class Policy:
         compiled = [self._filter(resolved.rule, target) for resolved in scopes.of(principal)]
         return [predicate for predicate in compiled if not isinstance(predicate, _Fault)]
 
-    def _filter(self, rule: Rule, target: Target) -> Predicate | _Fault:
+    def _filter(self, rule: Rule, target: TableName) -> Predicate | _Fault:
         """A rule's filter as it applies to a target, or why it does not. Compiled once."""
         key = (rule.rule_id, target)
         if key not in self._filters:
             self._filters[key] = self._compile_filter(rule.filter, target)
         return self._filters[key]
 
-    def _compile_filter(self, text: str, target: Target) -> Predicate | _Fault:
+    def _compile_filter(self, text: str, target: TableName) -> Predicate | _Fault:
         if not text.strip():
             return ALWAYS
-        if isinstance(target, str):
-            return _Fault(f"A filter cannot be used on {target}.")
         try:
             return check_expression(
                 parse_expression(text), self._model.by_table[target], self._model, _constant, under_grant=False
@@ -208,14 +202,12 @@ class Policy:
             return "none"
         if principal.bypasses_policy:
             return "all"
-        # Tuples, for a str and a TableName have no order.
-        grants: dict[tuple[str, ...], set[str]] = {}
+        grants: dict[tuple[str, str, str], set[str]] = {}
         for resolved in self._all.of(principal):
             text = resolved.rule.filter.strip()
             for capability in filter(principal.may, resolved.rule.capabilities):
                 for _, target in resolved.targets:
-                    named = (target,) if isinstance(target, str) else (target.schema, target.name)
-                    grants.setdefault((capability, *named), set()).add(text)
+                    grants.setdefault((capability, target.schema, target.name), set()).add(text)
         # Beside a rule without a filter, the others add nothing.
         structure = [(key, [""] if "" in texts else sorted(texts)) for key, texts in sorted(grants.items())]
         return blake2b(repr(structure).encode(errors="surrogatepass"), digest_size=16).hexdigest()

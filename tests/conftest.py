@@ -15,6 +15,7 @@ import pytest
 from db.embedded import RunningServer, start_embedded
 from tests.databases import Databases
 from tests.folders import cluster_folder
+from tests.gateways import Gateway
 
 WORKER_INPUT = "ostiary_dsn"
 
@@ -78,3 +79,25 @@ def database(databases: Databases) -> Iterator[str]:
     dsn = databases.create()
     yield dsn
     databases.drop(dsn)
+
+
+@pytest.fixture(scope="session")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """One gateway process for all tests of this worker that only speak to it: with both demo tenants, and with limits
+    on logins that a test suite does not reach."""
+    with Gateway.start(
+        tmp_path_factory.mktemp("gateway"),
+        login_limit_address="100000/minute",
+        login_limit_login="100000/minute",
+        login_limit_everywhere="100000/minute",
+        login_limit_tenant="100000/minute",
+        anonymous_limit_address="100000/minute",
+        anonymous_limit_tenant="100000/minute",
+    ) as running:
+        yield running
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """The name of the argument in place of a long text: it may hold a random key, and then the workers of
+    pytest-xdist would not agree on which tests there are."""
+    return argname if isinstance(val, str | bytes) and len(val) > 30 else None

@@ -25,7 +25,6 @@ FORBIDDEN = re.compile(
             r"registry\.npm" + r"js\.org",
             r"registry\.yarn" + r"pkg\.com",
             r"(?:deb|security)\.debian\." + "org",
-            r"file:" + r"//(?=/\w)",
             r"(?<![\w.~$}/])/" + r"(?:root|work|home/\w+|Users/\w+)/",
         ]
     ).encode()

@@ -159,7 +159,7 @@ async def _answer_refresh(request: Request, state: AppState) -> Response:
         tokens = await refresh_session(state, connection, claims)
     if tokens is None:
         # Somebody has a refresh token that somebody else has used: neither may go on (RFC 9700, 4.14.2).
-        state.principals.drop_session(claims.session_id, claims.tenant_id)
+        state.principals.drop_session(claims.session_id)
         log.warning("a refresh token of role %d was used again; its session is over", claims.role_id)
         raise TokenRevoked
     return await login_reply(request, state, principal, tokens, await wanted_schemas(request, state, principal))
@@ -170,5 +170,5 @@ async def _answer_logout(request: Request, state: AppState) -> Response:
     await state.principals.principal_of(claims)
     async with state.engine.begin() as connection:
         await end_session(connection, claims.session_id, moment(state))
-    state.principals.drop_session(claims.session_id, claims.tenant_id)
+    state.principals.drop_session(claims.session_id)
     return Response(b'{"message":"Logged out.","status":200}', 200, NO_STORE, "application/json")

@@ -8,7 +8,6 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 
 from cachetools import LRUCache
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -26,10 +25,18 @@ from schema.principal import Principal
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A session's principal, and when the session ends by itself (seconds since 1970)."""
+    """A session's principal, when the session ends by itself (seconds since 1970), and after which changes it was read.
+
+    What was read before a change of its tenant counts no more; so a change costs nothing, however much is remembered.
+    """
 
     principal: Principal
     expires_at: float
+    changes: "Changes"
+
+
+# How many changes were heard: of the tenant, and of everything.
+Changes = tuple[int, int]
 
 
 class Principals:
@@ -50,9 +57,9 @@ class Principals:
         self._clock = clock
         self._claims: LRUCache[bytes, tuple[str, Claims]] = LRUCache(cache_size)
         self._known: LRUCache[str, Known] = LRUCache(cache_size)
-        # How many changes of a tenant were heard; under None, those of all. What was read before a change must not
-        # be remembered after it.
-        self._changes: Counter[int | None] = Counter()
+        self._tenant_changes: Counter[int] = Counter()
+        self._general_changes = 0
+        self._ended_sessions = 0
         self._is_listening = False
 
     async def claims_of(self, token: str, type_: TokenType | None) -> Claims:
@@ -75,7 +82,7 @@ class Principals:
     async def principal_of(self, claims: Claims) -> Principal:
         """Whom genuine claims stand for, now. Raises TokenRevoked when session, role or tenant is no longer there."""
         known = self._known.get(claims.session_id) if self._is_listening else None
-        if known is None:
+        if known is None or known.changes != self._changes_of(known.principal.tenant_id):
             known = await self._read(claims)
         principal = known.principal
         if known.expires_at <= self._clock():
@@ -85,19 +92,17 @@ class Principals:
         return principal
 
     def drop_tenant(self, tenant_id: int) -> None:
-        """Nothing; what is remembered about the tenant's roles and sessions is forgotten."""
-        self._changes[tenant_id] += 1
-        for session_id in [key for key, known in self._known.items() if known.principal.tenant_id == tenant_id]:
-            self._known.pop(session_id, None)
+        """Nothing; what is remembered about the tenant's roles and sessions counts no more."""
+        self._tenant_changes[tenant_id] += 1
 
-    def drop_session(self, session_id: str, tenant_id: int | None = None) -> None:
+    def drop_session(self, session_id: str) -> None:
         """Nothing; what is remembered about a session is forgotten."""
-        self._changes[tenant_id] += 1
+        self._ended_sessions += 1
         self._known.pop(session_id, None)
 
     def drop_all(self) -> None:
         """Nothing; everything is forgotten, verified tokens as well."""
-        self._changes[None] += 1
+        self._general_changes += 1
         self._known.clear()
         self._claims.clear()
 
@@ -106,17 +111,21 @@ class Principals:
         self.drop_all()
         self._is_listening = is_listening
 
+    def _changes_of(self, tenant_id: int) -> Changes:
+        return self._tenant_changes[tenant_id], self._general_changes
+
     async def _read(self, claims: Claims) -> Known:
-        before = (self._changes[claims.tenant_id], self._changes[None])
+        changes, ended_sessions = self._changes_of(claims.tenant_id), self._ended_sessions
         async with self._engine.connect() as connection:
-            known = await self._find(connection, claims)
+            known = await self._find(connection, claims, changes)
         if known is None:
             raise TokenRevoked
-        if before == (self._changes[claims.tenant_id], self._changes[None]):
+        # The session may have been ended while it was read, and nobody will tell again.
+        if ended_sessions == self._ended_sessions:
             self._known[claims.session_id] = known
         return known
 
-    async def _find(self, connection: AsyncConnection, claims: Claims) -> Known | None:
+    async def _find(self, connection: AsyncConnection, claims: Claims, changes: Changes) -> Known | None:
         session = await find_session(connection, claims.session_id)
         if session is None or not _is_open(session, claims):
             return None
@@ -125,7 +134,7 @@ class Principals:
         if tenant is None or tenant.suspended or role is None or role.deleted:
             return None
         principal = await read_principal(connection, tenant, role, session.session_id)
-        return Known(principal, _seconds(session.expires_at))
+        return Known(principal, session.expires_at.timestamp(), changes)
 
 
 async def read_principal(connection: AsyncConnection, tenant: Tenant, role: Role, session_id: str) -> Principal:
@@ -147,7 +156,3 @@ async def read_principal(connection: AsyncConnection, tenant: Tenant, role: Role
 def _is_open(session: Session, claims: Claims) -> bool:
     belongs = (session.tenant_id, session.role_id) == (claims.tenant_id, claims.role_id)
     return belongs and session.ended_at is None
-
-
-def _seconds(moment: datetime) -> float:
-    return moment.timestamp()

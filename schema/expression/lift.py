@@ -6,8 +6,9 @@ from typing import Final
 
 from schema.expression.tokens import Token, read_tokens, string_value
 
-# A cache of 4,096 texts of any length could grow to hundreds of megabytes.
-_MAX_REMEMBERED_LENGTH: Final = 500
+# A cache of 4,096 texts of any length could grow to hundreds of megabytes, so long ones have a small one of their own.
+# They need one too: who binds the literals of a list of thousands asks for each of them.
+_SHORT: Final = 500
 _PLACEHOLDERS: Final = {"string": "''", "integer": "0", "decimal": "0.0"}
 
 
@@ -37,7 +38,7 @@ def lift(text: str) -> Lifting:
 
     Raises ExpressionSyntaxError for what is no token; whether the tokens make sense only `parse_expression` tells.
     """
-    return _lift_remembered(text) if len(text) <= _MAX_REMEMBERED_LENGTH else _lift(text)
+    return _lift_short(text) if len(text) <= _SHORT else _lift_long(text)
 
 
 def literal_value(token: Token) -> LiteralValue:
@@ -57,4 +58,5 @@ def _lift(text: str) -> Lifting:
     )
 
 
-_lift_remembered: Final = lru_cache(maxsize=4096)(_lift)
+_lift_short: Final = lru_cache(maxsize=4096)(_lift)
+_lift_long: Final = lru_cache(maxsize=64)(_lift)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from types import MappingProxyType
-from typing import Final, cast
+from typing import Final
 
 from graphql import FieldNode, FragmentDefinitionNode, OperationType
 
@@ -32,7 +32,7 @@ class SubqueryInvalid(OperationError):
 def as_function(name: str) -> AggregateFunction:
     if name not in FUNCTIONS:
         raise SubqueryInvalid(f"There is no aggregate {name}.")
-    return cast("AggregateFunction", name)
+    return name
 
 
 def read_subquery(text: str, schema: QuerySchema) -> tuple[FieldNode, Fragments]:

@@ -22,7 +22,7 @@ from graphql import (
     specified_directives,
 )
 
-from schema.model import Entity, Model
+from schema.model import Entity, Model, Relation
 from schema.query.scalars import GenericScalar, column_scalar
 
 RowOperation = Literal["select", "insert", "update", "delete"]
@@ -100,14 +100,19 @@ class _Builder:
                     GraphQLNonNull(scalar) if required else scalar, description=column.comment or None
                 )
         for name, relation in entity.relations.items() if readable else ():
-            target = self.model.by_table.get(relation.target)
-            if target is None or not self.may(target, "select"):
+            if not self._may_follow(relation):
                 continue
-            kind = self.objects[target.name]
+            kind = self.objects[self.model.by_table[relation.target].name]
             fields[name] = (
                 GraphQLField(GraphQLList(kind), args=list_arguments()) if relation.many else GraphQLField(kind)
             )
         return fields or {"_nothing": GraphQLField(GraphQLBoolean, description="This role may read no column.")}
+
+    def _may_follow(self, relation: Relation) -> bool:
+        """Whether the role may read the target, and the junction on the way to it."""
+        tables = [relation.target, *([relation.junction.table] if relation.junction else [])]
+        ends = [self.model.by_table.get(table) for table in tables]
+        return all(end is not None and self.may(end, "select") for end in ends)
 
     def query_fields(self) -> dict[str, GraphQLField]:
         fields: dict[str, GraphQLField] = {}

@@ -14,10 +14,11 @@ from graphql import (
     OperationDefinitionNode,
     OperationType,
     SelectionSetNode,
-    execute_sync,
+    execute_sync,  # pyright: ignore[reportUnknownVariableType]
 )
 
 from db.sql import Statement
+from schema.expression.coerce import coercer
 from schema.expression.lift import lift
 from schema.expression.predicate import Constant, Lifted, PrincipalValue
 from schema.principal import Principal
@@ -30,6 +31,8 @@ from schema.query.shape import Use, shape_of, variable_uses
 from schema.query.variables import VariableReader, variable_reader
 
 MAX_DOCUMENTS = 1000
+#: Longer documents are prepared anew each time, so that what is kept stays small.
+MAX_KEPT_CHARACTERS = 20_000
 MAX_PLANS_PER_DOCUMENT = 100
 Variables = Mapping[str, object]
 
@@ -86,7 +89,8 @@ class RoleView:
         found = self._documents.get((text, operation_name))
         if found is None:
             found = self._prepare(text, operation_name)
-            self._documents[text, operation_name] = found
+            if len(text) <= MAX_KEPT_CHARACTERS:
+                self._documents[text, operation_name] = found
         return found
 
     def compile(self, prepared: Prepared, variables: Variables) -> Compiled:
@@ -180,8 +184,8 @@ def _bound(source: Hashable, variables: Variables, principal: Principal, row_key
             return value
         case Lifted(index, _, coerce, name):
             return coerce(lift(str(variables[name])).literals[index])
-        case PrincipalValue(attribute, _):
-            return principal.attribute(attribute)
+        case PrincipalValue(attribute, kind):
+            return coercer(kind)(principal.attribute(attribute))
         case VariableValue(path, _, coerce):
             value = _at(variables, path)
             return None if value is None else coerce(value)

@@ -16,7 +16,15 @@ from graphql import (
 )
 from graphql.validation import OverlappingFieldsCanBeMergedRule
 
-from schema.query.errors import DocumentInvalid, DocumentSyntax, Fault, LimitExceeded, OperationNotChosen, clip
+from schema.query.errors import (
+    DocumentInvalid,
+    DocumentSyntax,
+    Fault,
+    LimitExceeded,
+    OperationNotChosen,
+    TooMuchToValidate,
+    clip,
+)
 from schema.query.measure import measure_operations
 
 MAX_VALIDATION_ERRORS = 20
@@ -114,7 +122,10 @@ def check_size(document: DocumentNode, limits: Limits) -> None:
 
 
 def validate_document(schema: GraphQLSchema, document: DocumentNode) -> None:
-    """Nothing, or DocumentInvalid with every error found. No error suggests a name that the caller did not write."""
+    """Nothing, or DocumentInvalid with every error found. No error suggests a name that the caller did not write.
+
+    Raises TooMuchToValidate where the budget for comparing fields is spent.
+    """
     errors = validate(
         schema,
         document,
@@ -123,6 +134,8 @@ def validate_document(schema: GraphQLSchema, document: DocumentNode) -> None:
         hide_suggestions=True,
         allow_empty_selection_sets=False,
     )
+    if any(error.message == "Validation aborted." for error in errors):
+        raise TooMuchToValidate
     if errors:
         raise DocumentInvalid(_fault(error) for error in errors)
 

@@ -48,6 +48,15 @@ class LimitExceeded(DocumentError):
         self.limit = limit
 
 
+class TooMuchToValidate(DocumentError):
+    """A document that repeats so many fields that comparing them would keep the others waiting."""
+
+    code = "TOO_MUCH_TO_VALIDATE"
+
+    def __init__(self) -> None:
+        super().__init__([Fault("The document repeats too many fields to be compared with each other.")])
+
+
 class OperationNotChosen(DocumentError):
     """No operation, or more than one, fits the request (GraphQL September 2025, 6.1 GetOperation)."""
 

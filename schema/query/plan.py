@@ -52,23 +52,36 @@ Output = ColumnOutput | TypenameOutput | ReadOutput
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """By a column of the table, or by one reached over `path` of relations, each seen under its grant."""
+class Hop:
+    """The way over a relation to rows of `target`, seen under its grant; `via` is the grant on the junction."""
 
-    path: tuple[tuple[Relation, Entity, Predicate], ...]
+    relation: Relation
+    target: Entity
+    grant: Predicate
+    via: Predicate
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """By a column of the table, or by one reached over `path`."""
+
+    path: tuple[Hop, ...]
     column: Column
     descending: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """Rows of one table: those that grant and filter let through, then ordered, then cut. `relation` leads here from
-    the parent's row; a to-one read gives an object or null. `key` picks a row by its key."""
+    """Rows of one table: those that grant and filter let through, then ordered, then cut.
+
+    `relation` leads here from the parent's row, over junction rows that satisfy `via`; a to-one read gives an object
+    or null. `key` picks a row by its key."""
 
     entity: Entity
     grant: Predicate
     outputs: tuple[Output, ...]
     relation: Relation | None = None
+    via: Predicate | None = None
     filter: Predicate | None = None
     key: tuple[tuple[Column, Argument], ...] = ()
     order: tuple[Order, ...] = ()
@@ -127,7 +140,7 @@ class FlatColumn:
     """A column of the flattened rows under an aggregate: by its name there, reached over to-one relations."""
 
     name: str
-    path: tuple[tuple[Relation, Entity, Predicate], ...]
+    path: tuple[Hop, ...]
     column: Column
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, cast
 
 from graphql import (
     FieldNode,
@@ -45,6 +45,7 @@ from schema.query.plan import (
     Delete,
     Fixed,
     FlatColumn,
+    Hop,
     Insert,
     Order,
     Output,
@@ -165,8 +166,6 @@ class Planner:
         inner = Planner(self.model, self.grants, fragments, {})
         columns = tuple(inner.flat_columns(entity, [root], (), ""))
         result = result_entity(as_function(function), columns)
-        distinct = self._plain(argument(node, "distincton"))
-        names = [distinct] if isinstance(distinct, str) else distinct if isinstance(distinct, list) else []
         read = Read(
             entity=entity,
             grant=self._grant(entity, "select"),
@@ -182,7 +181,7 @@ class Planner:
             function=as_function(function),
             read=read,
             columns=columns,
-            distinct_on=distinct_names([str(each) for each in names], columns),
+            distinct_on=distinct_names(_texts(self._plain(argument(node, "distincton"))), columns),
             result=result,
             having=self.filter(result, argument(node, "having")),
         )
@@ -191,7 +190,7 @@ class Planner:
         self,
         entity: Entity,
         nodes: Sequence[FieldNode],
-        path: tuple[tuple[Relation, Entity, Predicate], ...],
+        path: tuple[Hop, ...],
         prefix: str,
     ) -> Iterable[FlatColumn]:
         """The columns that a subquery selects, those of to-one relations as `<relation>_<column>`."""
@@ -205,9 +204,8 @@ class Planner:
             elif relation := entity.relations.get(name):
                 if relation.many:
                     raise SubqueryInvalid(f"An aggregate cannot group by the collection {name}.")
-                target = self.model.by_table[relation.target]
-                step = (relation, target, self._grant(target, "select"))
-                yield from self.flat_columns(target, each, (*path, step), f"{prefix}{key}_")
+                hop = self._hop(entity, name)
+                yield from self.flat_columns(hop.target, each, (*path, hop), f"{prefix}{key}_")
 
     def _list(self, entity: Entity, nodes: Sequence[FieldNode], relation: Relation | None) -> Read:
         node = nodes[0]
@@ -216,6 +214,7 @@ class Planner:
             grant=self._grant(entity, "select"),
             outputs=self._outputs(entity, nodes),
             relation=relation,
+            via=self._via(relation) if relation else None,
             filter=self.filter(entity, argument(node, "filter")),
             order=self._order(entity, argument(node, "ordering")),
             limit=self._page(node, "limit"),
@@ -273,19 +272,25 @@ class Planner:
             case Not(operand):
                 return Not(self._guarded(operand, entity))
             case Exists(relation, where, under_grant=True):
-                target = self._visible_target(entity, relation)
-                grant = self._grant(target, "select")
-                return Exists(relation, all_of(grant, self._guarded(where, target)), under_grant=False)
+                hop = self._hop(entity, relation)
+                guarded = all_of(hop.grant, self._guarded(where, hop.target))
+                return Exists(relation, guarded, under_grant=False, via=hop.via)
             case _:
                 return predicate
 
-    def _visible_target(self, entity: Entity, relation: str) -> Entity:
-        target = self.model.by_table[entity.relations[relation].target]
+    def _hop(self, entity: Entity, name: str) -> Hop:
+        """The way over a relation. Where the caller may not go there it does not exist."""
+        relation = entity.relations[name]
+        target = self.model.by_table[relation.target]
         try:
-            self._grant(target, "select")
+            return Hop(relation, target, self._grant(target, "select"), self._via(relation))
         except AccessDenied:
-            raise UnknownColumn(entity.name, relation) from None
-        return target
+            raise UnknownColumn(entity.name, name) from None
+
+    def _via(self, relation: Relation) -> Predicate:
+        """The grant on the junction of a many-to-many relation: whoever sees the relation sees its rows."""
+        junction = relation.junction and self.model.by_table.get(relation.junction.table)
+        return self._grant(junction, "select") if junction else ALWAYS
 
     def _text(self, node: ValueNode | None) -> tuple[str | None, str]:
         """A text argument, and the variable it comes from."""
@@ -296,20 +301,16 @@ class Planner:
         return (value if isinstance(value, str) else None), ""
 
     def _order(self, entity: Entity, node: ValueNode | None) -> tuple[Order, ...]:
-        entries = self._plain(node)
-        listed = entries if isinstance(entries, list) else [entries]
-        texts = [entry for entry in listed if isinstance(entry, str)]
-        return tuple(self._order_term(entity, term) for term in parse_ordering(texts))
+        return tuple(self._order_term(entity, term) for term in parse_ordering(_texts(self._plain(node))))
 
     def _order_term(self, entity: Entity, term: OrderTerm) -> Order:
-        path: list[tuple[Relation, Entity, Predicate]] = []
+        path: list[Hop] = []
         for step in term.path[:-1]:
             name = _find(entity.relations, step)
             if name is None:
                 raise UnknownColumn(entity.name, step)
-            target = self._visible_target(entity, name)
-            path.append((entity.relations[name], target, self._grant(target, "select")))
-            entity = target
+            path.append(self._hop(entity, name))
+            entity = path[-1].target
         name = _find(entity.columns, term.path[-1])
         if name is None:
             raise UnknownColumn(entity.name, term.path[-1])
@@ -413,5 +414,11 @@ def _find(names: Iterable[str], wanted: str) -> str | None:
     return alike[0] if len(alike) == 1 else None
 
 
+def _texts(value: object) -> list[str]:
+    """The texts of a list of texts, or of one text in place of a list."""
+    listed = cast("list[object]", value) if isinstance(value, list) else [value]
+    return [entry for entry in listed if isinstance(entry, str)]
+
+
 def _frozen(value: object) -> object:
-    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value  # pyright: ignore[reportUnknownVariableType]
+    return tuple(_frozen(item) for item in cast("list[object]", value)) if isinstance(value, list) else value

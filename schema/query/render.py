@@ -12,7 +12,7 @@ from typing import assert_never
 from db.catalog import Column, PgType
 from db.sql import Sql, Statement, concatenate, join, json_text, name, slot, sql, to_statement
 from schema.expression.predicate import ALWAYS, Constant, Predicate, all_of
-from schema.model import Entity, Model
+from schema.model import Entity, Model, Relation
 from schema.query.plan import (
     Aggregate,
     Aggregates,
@@ -174,14 +174,14 @@ class _Renderer:
         )
 
     def _flat(self, column: FlatColumn, alias: str, joins: list[Sql]) -> Sql:
-        for relation, target, grant in column.path:
-            inner = self.aliases.new(target)
+        for hop in column.path:
+            inner = self.aliases.new(hop.target)
             joins.append(
                 sql(
                     " left join {source} on {meets} and {grant}",
-                    source=render_source(relation, target, inner),
-                    meets=render_link(relation, alias, inner),
-                    grant=self._condition(grant, target, inner),
+                    source=render_source(hop.relation, hop.target, inner),
+                    meets=self._link(hop.relation, alias, inner, hop.via),
+                    grant=self._condition(hop.grant, hop.target, inner),
                 )
             )
             alias = inner
@@ -230,7 +230,7 @@ class _Renderer:
             sql(
                 " left join {source} on {meets} and {grant}",
                 source=render_source(read.relation, read.entity, alias),
-                meets=render_link(read.relation, parent, alias),
+                meets=self._link(read.relation, parent, alias, read.via),
                 grant=self._condition(read.grant, read.entity, alias),
             )
         )
@@ -247,7 +247,7 @@ class _Renderer:
     def _where(self, read: Read, alias: str, parent: str) -> Sql:
         conditions: list[Sql] = []
         if parent and read.relation is not None:
-            conditions.append(render_link(read.relation, parent, alias))
+            conditions.append(self._link(read.relation, parent, alias, read.via))
         conditions.extend(_key_conditions(read.key, alias))
         guard = all_of(read.grant, read.filter or ALWAYS)
         if guard != ALWAYS:
@@ -289,18 +289,21 @@ class _Renderer:
     def _order_value(self, order: Order, alias: str) -> Sql:
         if not order.path:
             return name(alias, order.column.name)
-        (relation, target, grant), *rest = order.path
-        inner = self.aliases.new(target)
+        hop, *rest = order.path
+        inner = self.aliases.new(hop.target)
         value = self._order_value(Order(tuple(rest), order.column, order.descending), inner)
-        if relation.many:
+        if hop.relation.many:
             value = sql("max({value})", value=value) if order.descending else sql("min({value})", value=value)
         return sql(
             "(select {value} from {source} where {meets} and {grant})",
             value=value,
-            source=render_source(relation, target, inner),
-            meets=render_link(relation, alias, inner),
-            grant=self._condition(grant, target, inner),
+            source=render_source(hop.relation, hop.target, inner),
+            meets=self._link(hop.relation, alias, inner, hop.via),
+            grant=self._condition(hop.grant, hop.target, inner),
         )
+
+    def _link(self, relation: Relation, parent: str, alias: str, via: Predicate | None) -> Sql:
+        return render_link(relation, parent, alias, via or ALWAYS, self.model, self.aliases)
 
     def _condition(self, predicate: Predicate, entity: Entity, alias: str) -> Sql:
         return render_predicate(predicate, entity, alias, self.model, self.aliases)

@@ -5,6 +5,7 @@ from typing import assert_never
 from db.catalog import PgType
 from db.sql import Sql, join, name, slot, sql
 from schema.expression.predicate import (
+    ALWAYS,
     Always,
     And,
     AnyOf,
@@ -97,19 +98,21 @@ def render_predicate(predicate: Predicate, entity: Entity, alias: str, model: Mo
             return sql("({all})", all=join(" and ", [inner(each) for each in operands]))
         case Or(operands):
             return sql("({any})", any=join(" or ", [inner(each) for each in operands]))
-        case Exists(relation, where, _):
-            return _render_exists(entity.relations[relation], where, alias, model, aliases)
+        case Exists(relation, where, _, via):
+            return _render_exists(entity.relations[relation], where, via, alias, model, aliases)
         case _:
             assert_never(predicate)
 
 
-def _render_exists(relation: Relation, where: Predicate, alias: str, model: Model, aliases: Aliases) -> Sql:
+def _render_exists(
+    relation: Relation, where: Predicate, via: Predicate, alias: str, model: Model, aliases: Aliases
+) -> Sql:
     target = model.by_table[relation.target]
     inner = aliases.new(target)
     return sql(
         "exists (select from {source} where {meets} and {where})",
         source=render_source(relation, target, inner),
-        meets=render_link(relation, alias, inner),
+        meets=render_link(relation, alias, inner, via, model, aliases),
         where=render_predicate(where, target, inner, model, aliases),
     )
 
@@ -129,11 +132,17 @@ def render_source(relation: Relation, target: Entity, alias: str) -> Sql:
     )
 
 
-def render_link(relation: Relation, parent: str, alias: str) -> Sql:
-    """The condition under which the row of `alias` belongs to the row of `parent`."""
+def render_link(relation: Relation, parent: str, alias: str, via: Predicate, model: Model, aliases: Aliases) -> Sql:
+    """The condition under which the row of `alias` belongs to the row of `parent`, over a row of the junction that
+    satisfies `via`."""
     if relation.junction is None:
         return _equal(alias, relation.target_columns, parent, relation.columns)
-    return _equal(alias + "_via", relation.junction.near, parent, relation.columns)
+    middle = alias + "_via"
+    meets = _equal(middle, relation.junction.near, parent, relation.columns)
+    if via == ALWAYS:
+        return meets
+    junction = model.by_table[relation.junction.table]
+    return sql("{meets} and {via}", meets=meets, via=render_predicate(via, junction, middle, model, aliases))
 
 
 def table_name(entity: Entity) -> Sql:

@@ -2,7 +2,7 @@
 arguments."""
 
 from collections.abc import Hashable, Mapping
-from typing import Literal
+from typing import Literal, cast
 
 from graphql import (
     DocumentNode,
@@ -65,7 +65,7 @@ def _shape(use: Use, value: object) -> Hashable:
         case "verbatim":
             return repr(value)
         case "keys":
-            return tuple(value) if isinstance(value, dict) else None
+            return tuple(cast("dict[str, object]", value)) if isinstance(value, dict) else None
         case "value":
             return value is None
 

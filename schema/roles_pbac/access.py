@@ -6,7 +6,7 @@ children and the classes it is in, and for the rest needs a capability of its ow
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from db.catalog import TableName
@@ -24,7 +24,7 @@ from schema.expression.predicate import (
     all_of,
     any_of,
 )
-from schema.policy import CONTROL_TARGETS, Policy, compile_policy
+from schema.policy import compile_control_policy
 from schema.principal import Principal
 from schema.roles_pbac.control_model import (
     CAPABILITIES,
@@ -65,23 +65,11 @@ class ControlGrants:
         return self.policy.grant(self.principal, table, capability)
 
 
-def compile_control_policy(rules: Iterable[Rule], *, tenant_id: int) -> Policy:
-    """The tenant's rules as far as their targets are those of the control schema, over CONTROL_MODEL, where each
-    target is a table like others and takes a filter."""
-    own = [replace(rule, targets=frozenset(map(_entity_of, rule.targets & CONTROL_TARGETS))) for rule in rules]
-    return compile_policy([rule for rule in own if rule.targets], CONTROL_MODEL, tenant_id=tenant_id)
-
-
-def _entity_of(target: str) -> str:
-    schema, _, name = target.partition(".")
-    return CONTROL_MODEL.by_table[TableName(schema, name)].name
-
-
 class ControlPolicy:
     """The tenant's rules on control targets, below what this schema lays down itself."""
 
     def __init__(self, rules: Iterable[Rule], *, tenant_id: int) -> None:
-        self._rules = compile_control_policy(rules, tenant_id=tenant_id)
+        self._rules = compile_control_policy(rules, CONTROL_MODEL, tenant_id=tenant_id)
 
     def grant(self, principal: Principal, table: TableName, capability: str = "select") -> Predicate:
         """The rows of a view that the principal may see, or for another capability than `select` may act on.

@@ -302,7 +302,8 @@ def with_file_that_is_not_compressed(folder: Path) -> None:
             with_unknown_carrier,
             (
                 '{folder}/flights.csv does not fit the tables: insert or update on table "flights" violates '
-                'foreign key constraint "flights_carrier_fkey" (Key (carrier)=(ZZ) is not present in table "airlines".).'
+                'foreign key constraint "flights_carrier_fkey" (Key (carrier)=(ZZ) is not present in table '
+                '"airlines".).'
             ),
         ),
         (

@@ -18,13 +18,18 @@ from db.engines import InvalidDsn, asyncpg_dsn, control_engine, locate
         ("postgresql://h/d?sslmode=require&channel_binding=require", "postgresql://h/d?sslmode=require"),
         (" postgresql://h/d?connect_timeout=10\n", "postgresql://h/d"),
         ("postgresql://u:p%40%2F@h1:1,h2:2/d", "postgresql://u:p%40%2F@h1:1,h2:2/d"),
+        ("postgresql://u@[::1]:5432/d", "postgresql://u@[::1]:5432/d"),
+        ("postgresql://u@%2Frun%2Fpg/d", "postgresql://u@%2Frun%2Fpg/d"),
     ],
 )
 def test_a_dsn_of_any_usual_form_becomes_one_for_asyncpg(dsn: str, expected: str) -> None:
     assert asyncpg_dsn(dsn) == expected
 
 
-@pytest.mark.parametrize("dsn", ["", "mysql://u:hidden@h/d", "host=h password=hidden", "postgresql://[hidden/d"])
+@pytest.mark.parametrize(
+    "dsn",
+    ["", "mysql://u:hidden@h/d", "host=h password=hidden", "postgresql://[hidden/d", "postgresql://u:p@h:hidden/d"],
+)
 def test_a_wrong_dsn_is_refused_without_being_shown(dsn: str) -> None:
     with pytest.raises(InvalidDsn) as refusal:
         asyncpg_dsn(dsn)

@@ -1,7 +1,9 @@
 """The GraphiQL page and its files, as any HTTP client meets them."""
 
 import gzip
+import hashlib
 import re
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -211,3 +213,20 @@ def test_licence_of_each_great_part_is_told() -> None:
         "@fontsource/roboto ",
     ):
         assert f"\n{part}" in text
+
+
+def test_built_files_are_those_of_the_sources_as_they_now_stand() -> None:
+    sources = Path(__file__).parents[2] / "tools" / "graphiql"
+    paths = [
+        "build.mjs",
+        "licences.mjs",
+        "package-lock.json",
+        *(f"src/{path.name}" for path in (sources / "src").iterdir()),
+    ]
+    digest = hashlib.sha256()
+    for path in sorted(paths):
+        digest.update(f"{path}\n".encode() + (sources / path).read_bytes())
+
+    built_from = (STATIC / "sources.sha256").read_text().strip()
+
+    assert built_from == digest.hexdigest(), "run make graphiql"

@@ -7,7 +7,7 @@ from schema.errors import AccessDenied
 from schema.expression.predicate import ALWAYS, NEVER, ColumnOf, Compare, Constant, Exists, Or, PrincipalValue
 from schema.expression.types import INT4, INT8, TEXT
 from schema.model import Entity, Model
-from schema.policy import Policy, compile_policy, find_faults
+from schema.policy import Policy, compile_control_policy, compile_policy
 from schema.principal import CAPABILITIES, Principal
 from tests.builders import a_model, a_principal, a_rule, a_table, a_type
 
@@ -99,7 +99,6 @@ def test_root_and_administrators_pass_by_the_rules(principal: Principal) -> None
 
     assert policy.grant(principal, LIST, "delete") == ALWAYS
     assert policy.grant(principal, ITEM, "select") == ALWAYS
-    assert policy.control_grant(principal, "roles_pbac.roles", "create_role")
 
 
 @pytest.mark.parametrize("is_root", [False, True])
@@ -162,28 +161,36 @@ def test_a_filter_that_fits_one_target_only_grants_that_one() -> None:
     assert [(fault.target, fault.message) for fault in policy.faults] == [("person", "person has no column 'title'.")]
 
 
-def test_faults_of_a_rule_are_found_before_it_is_stored() -> None:
-    assert not find_faults(a_rule(filter="id = 1"), MODEL)
-    faults = find_faults(a_rule(targets=["items", "item"], capabilities=[], filter="nothing = 1"), MODEL)
-    assert {fault.target for fault in faults} == {"", "items", "item"}
-    assert [fault.message for fault in find_faults(a_rule(targets=[]), MODEL)] == ["The rule has no targets."]
+def test_a_rule_that_names_nothing_is_reported() -> None:
+    policy = a_policy(a_rule(1, targets=["items", "item"], capabilities=[]), a_rule(2, targets=[]))
+
+    assert [(fault.rule_id, fault.target, fault.message) for fault in policy.faults] == [
+        (1, "", "The rule has no capabilities."),
+        (1, "items", "There is no table or view 'items', or there are several."),
+        (2, "", "The rule has no targets."),
+    ]
 
 
-def test_control_targets_are_targets_too() -> None:
-    policy = a_policy(a_rule(targets=["roles_pbac.roles"], capabilities=["create_role"]))
-    nobody = a_principal(capabilities=["create_role", "view_role"])
-
-    assert policy.control_grant(nobody, "roles_pbac.roles", "create_role")
-    assert not policy.control_grant(nobody, "roles_pbac.roles", "view_role")
-    assert not policy.control_grant(nobody, "roles_pbac.policy_rules", "create_role")
-    assert not policy.control_grant(a_principal(), "roles_pbac.roles", "create_role")
+ROLES, CLASSES = TableName("roles_pbac", "roles"), TableName("roles_pbac", "role_classes")
 
 
-def test_a_filter_on_a_control_target_grants_nothing() -> None:
-    policy = a_policy(a_rule(targets=["roles_pbac.roles"], capabilities=["view_role"], filter="roleid = 1"))
+def test_control_targets_are_targets_of_the_control_policy() -> None:
+    control = a_model(a_table("roles", schema="roles_pbac"), a_table("role_classes", schema="roles_pbac"))
+    rules = [
+        a_rule(1, targets=["roles_pbac.roles"], capabilities=["create_role"]),
+        a_rule(2, targets=["roles_pbac.role_classes", "item"], capabilities=["view_class"], filter="id = 1"),
+        a_rule(3, targets=["roles"], capabilities=["view_role"]),
+    ]
+    nobody = a_principal(capabilities=["create_role", "view_role", "view_class"])
 
-    assert not policy.control_grant(a_principal(capabilities=["view_role"]), "roles_pbac.roles", "view_role")
-    assert len(policy.faults) == 1
+    policy = compile_control_policy(rules, control, tenant_id=1)
+
+    assert policy.grant(nobody, ROLES, "create_role") == ALWAYS
+    assert policy.grant(nobody, CLASSES, "view_class") == ID_IS_1
+    assert not policy.may(nobody, ROLES, "view_role")
+    assert not policy.may(a_principal(), ROLES, "create_role")
+    assert policy.faults == ()
+    assert a_policy(rules[0], rules[1]).faults == ()
 
 
 def test_a_target_names_the_table_in_public_or_the_only_one() -> None:

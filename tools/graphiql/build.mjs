@@ -2,6 +2,7 @@
 // content, with a .gz beside each file that shrinks. The same sources and lock give the same bytes.
 
 import { build } from "esbuild";
+import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -80,12 +81,11 @@ const html = readFileSync("src/page.html", "utf8").replaceAll(/\{(\w+)\}/g, (_, 
 writeFileSync(join(OUT, "page.html"), html);
 const inputs = [workers, page, pageStyle].flatMap((result) => Object.keys(result.metafile.inputs));
 writeFileSync(join(ASSETS, "LICENSES.txt"), licences(inputs));
+// A test compares this with the sources, so that nobody changes them and forgets to build.
+writeFileSync(join(OUT, "sources.sha256"), `${digestOfSources()}\n`);
 
-for (const folder of [OUT, ASSETS]) {
-  for (const entry of readdirSync(folder, { withFileTypes: true })) {
-    if (entry.isFile()) compress(join(folder, entry.name));
-  }
-}
+compress(join(OUT, "page.html"));
+for (const name of readdirSync(ASSETS)) compress(join(ASSETS, name));
 
 /** The hashed names of the script and the style sheet that an entry point became. */
 function outputOf(result, entryPoint) {
@@ -95,6 +95,13 @@ function outputOf(result, entryPoint) {
     }
   }
   throw new Error(`${entryPoint} is not among the outputs`);
+}
+
+function digestOfSources() {
+  const paths = ["build.mjs", "licences.mjs", "package-lock.json", ...readdirSync("src").map((name) => `src/${name}`)];
+  const digest = createHash("sha256");
+  for (const path of paths.sort()) digest.update(`${path}\n`).update(readFileSync(path));
+  return digest.digest("hex");
 }
 
 function nameOf(result, suffix) {

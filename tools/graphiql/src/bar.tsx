@@ -38,7 +38,7 @@ export function Bar({ session, endpoint, onEndpoint, onLeave }: BarProps) {
               </label>
             ))}
           </fieldset>
-          <p className="ostiary-who" data-testid="who">
+          <p className="ostiary-who">
             <strong>{session.login}</strong>
             <span>
               tenant {session.tenant} · role {session.roleId}
@@ -54,7 +54,7 @@ export function Bar({ session, endpoint, onEndpoint, onLeave }: BarProps) {
 }
 
 /** A doorway with someone's light in it. */
-export function Mark() {
+function Mark() {
   return (
     <svg viewBox="0 0 24 24" width="24" height="24" aria-hidden="true" focusable="false">
       <path d="M4 21V10a8 8 0 0 1 16 0v11" fill="none" stroke="currentColor" strokeWidth="2" strokeLinecap="round" />

@@ -41,7 +41,7 @@ export function Editor({ tenant, login, endpoint, ask }: EditorProps) {
       storage={storage}
       plugins={PLUGINS}
       defaultQuery={welcome(endpoint)}
-      defaultEditorToolsVisibility="variables"
+      defaultEditorToolsVisibility={false}
       inputValueDeprecation
       schemaDescription
       shouldPersistHeaders={false}

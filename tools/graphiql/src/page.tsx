@@ -90,7 +90,9 @@ function EditorWhenReady(props: EditorProps) {
 }
 
 async function loadEditor(): Promise<ComponentType<EditorProps>> {
-  const [module] = await Promise.all([import("./editor"), addStyles(root.dataset.editorStyle!)]);
+  // Monaco measures the width of a letter once: with the font still on its way, cursor and text would part.
+  const font = document.fonts.load('15px "Fira Code"').catch(() => []);
+  const [module] = await Promise.all([import("./editor"), addStyles(root.dataset.editorStyle!), font]);
   return module.Editor;
 }
 

@@ -2,7 +2,6 @@
 
 import { type FormEvent, useEffect, useRef, useState } from "react";
 
-import { Mark } from "./bar";
 import { type Doors, type Session, signIn, signInAnonymously } from "./session";
 import { suggestedTenant } from "./storage";
 
@@ -58,14 +57,8 @@ export function SignIn({ doors, licences, notice, onSession }: SignInProps) {
   return (
     <main className="ostiary-entrance">
       <form className="ostiary-card" method="post" noValidate onSubmit={submit} aria-busy={busy !== null}>
-        <h1>
-          <Mark />
-          Sign in
-        </h1>
-        <p className="ostiary-lead">
-          Sign in, then ask: every table that your role may see is a field of a GraphQL schema, with its documentation
-          beside the editor.
-        </p>
+        <h1>Sign in</h1>
+        <p className="ostiary-lead">Then ask: every table that your role may see is a field of a GraphQL schema.</p>
         {notice && !fault && (
           <p className="ostiary-notice" role="status">
             {notice}
@@ -126,7 +119,7 @@ export function SignIn({ doors, licences, notice, onSession }: SignInProps) {
         <p className="ostiary-hint">Needs only a tenant id, and a tenant that allows it.</p>
       </form>
       <p className="ostiary-small">
-        What you sign in with is kept in this browser tab alone, until you log out or close it. ·{" "}
+        The session is kept in this browser tab alone, until you log out or close it. ·{" "}
         <a href={licences}>Licences</a>
       </p>
     </main>
