@@ -1,5 +1,6 @@
 """Engines: the control database's, and how any DSN reaches the driver."""
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
@@ -18,6 +19,8 @@ CONNECT_TIMEOUT_SECONDS: Final = 5.0
 COMMAND_TIMEOUT_SECONDS: Final = 10.0
 
 SCHEMES: Final = frozenset({"postgresql", "postgres", "postgresql+asyncpg", "postgres+asyncpg"})
+# A name, an IPv4 address, a percent-encoded folder, or an IPv6 address in brackets; then perhaps a port.
+HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.%]+\]|[^:\[\]]*)(:\d{1,5})?")
 # What libpq reads itself. asyncpg hands each parameter that it does not know to the server, which refuses these.
 LIBPQ_ONLY: Final = frozenset(
     {
@@ -58,6 +61,8 @@ def asyncpg_dsn(dsn: str) -> str:
         raise InvalidDsn("The connection string cannot be read.") from None
     if parts.scheme not in SCHEMES:
         raise InvalidDsn("A connection string has to begin with postgresql:// .")
+    if not all(HOST.fullmatch(host) for host in parts.netloc.rpartition("@")[2].split(",")):
+        raise InvalidDsn("The host or port in the connection string cannot be read.")
     kept = [(key, value) for key, value in query if key not in LIBPQ_ONLY]
     # With no slash behind the colon urlunsplit would write `postgresql:/db`, which asyncpg cannot read.
     rest = urlunsplit(("", "", parts.path, urlencode(kept, safe="/"), ""))

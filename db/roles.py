@@ -102,6 +102,8 @@ async def list_roles(connection: AsyncConnection, tenant_id: int) -> tuple[Role,
 
 async def list_children(connection: AsyncConnection, tenant_id: int, role_id: int) -> frozenset[int]:
     """The ids of the roles whose parent this is, deleted ones too; not of those further below."""
+    if not is_identity(tenant_id) or not is_identity(role_id):
+        return frozenset()
     query = select(tables.role.c.role_id).where(
         tables.role.c.tenant_id == tenant_id, tables.role.c.parent_id == role_id
     )
@@ -174,7 +176,7 @@ async def update_role(connection: AsyncConnection, tenant_id: int, role_id: int,
     if changes.class_ids is not None:
         await set_classes_of_role(connection, tenant_id, role_id, changes.class_ids)
     if deleted and not before.deleted:
-        await end_sessions_of_role(connection, role_id, func.now())
+        await end_sessions_of_role(connection, role_id)
     return await _get_role(connection, role_id)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import ColumnElement, RowMapping, and_, case, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, RowMapping, and_, case, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import tables
@@ -116,11 +116,9 @@ async def end_session(connection: AsyncConnection, session_id: str, now: datetim
     return bool(await _end(connection, tables.session.c.session_id == session_id, now))
 
 
-async def end_sessions_of_role(
-    connection: AsyncConnection, role_id: int, now: datetime | ColumnElement[datetime]
-) -> int:
-    """How many sessions were ended; each is announced."""
-    return await _end(connection, tables.session.c.role_id == role_id, now)
+async def end_sessions_of_role(connection: AsyncConnection, role_id: int, now: datetime | None = None) -> int:
+    """How many sessions were ended, each of them announced; by the database's clock if no time is given."""
+    return await _end(connection, tables.session.c.role_id == role_id, now or func.now())
 
 
 async def delete_sessions(connection: AsyncConnection, *, expired_before: datetime, max_rows: int) -> int:

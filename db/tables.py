@@ -65,7 +65,7 @@ tenant: Final = Table(
     Column("root_role_id", Integer),
     Column("nobody_role_id", Integer),
     Column("suspended", Boolean, nullable=False, server_default=text("false")),
-    Column("version", BigInteger, nullable=False, server_default="1"),
+    Column("version", BigInteger, nullable=False, server_default=text("1")),
     _created_at(),
     # Tenant and role point at each other, hence `use_alter`.
     ForeignKeyConstraint(
@@ -203,7 +203,7 @@ package: Final = Table(
     metadata,
     Column("package", Text, primary_key=True),
     Column("description", Text, nullable=False),
-    Column("license_cost", Numeric, nullable=False, server_default="0"),
+    Column("license_cost", Numeric, nullable=False, server_default=text("0")),
 )
 
 capability: Final = Table(

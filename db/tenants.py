@@ -1,7 +1,7 @@
 """The queries of table `tenant`, and the announcement of every change that belongs to one."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from sqlalchemy import RowMapping, Text, Update, func, insert, literal, select, update
@@ -74,13 +74,15 @@ async def announce_change(connection: AsyncConnection, tenant_id: int) -> None:
     The lock on the tenant's row makes changes of one tenant follow each other: what is read behind this call still
     holds when it is written, so a check needs no lock of its own.
     """
+    if not is_identity(tenant_id):
+        return
     statement = _update(tenant_id).values(version=tables.tenant.c.version + 1).returning(tables.tenant.c.version)
     version = (await connection.execute(statement)).scalar_one_or_none()
     if version is not None:
         await notify(connection, {"tenantid": tenant_id, "version": version})
 
 
-async def notify(connection: AsyncConnection, *payloads: dict[str, object]) -> None:
+async def notify(connection: AsyncConnection, *payloads: Mapping[str, object]) -> None:
     """Nothing; each payload goes to CHANGE_CHANNEL when the transaction commits."""
     texts = [json.dumps(payload, separators=(",", ":")) for payload in payloads]
     await connection.execute(select(func.pg_notify(CHANGE_CHANNEL, func.unnest(literal(texts, ARRAY(Text))))))

@@ -27,10 +27,15 @@ from gateway.auth.rate_limit import RateLimiter
 from gateway.auth.tokens import TokenRules
 from gateway.changes import ChangeListener
 from gateway.compression import DeflatedTexts
+from gateway.graphiql import graphiql_routes
+from gateway.graphql_http import HttpLimits
 from gateway.health import healthz_endpoint, jwks_endpoint, readyz_endpoint
 from gateway.protection import Protection, plain_error
+from gateway.query import QueryEndpoint
+from gateway.roles_pbac import ControlEndpoint
 from gateway.settings import Settings
-from gateway.state import AppState, Clock, Random, Tenants
+from gateway.state import AppState, Clock, Random, Tenants, state_of
+from schema.query.document import Limits
 
 # How long a start waits for the first connection of the change listener; without one it serves all the same.
 LISTENER_PATIENCE_SECONDS: Final = 5.0
@@ -51,14 +56,14 @@ def create_app(
             yield
 
     return Starlette(
-        routes=routes(),
+        routes=routes(settings),
         middleware=middleware(settings),
         exception_handlers={HTTPException: _answer_http_exception},
         lifespan=lifespan,
     )
 
 
-def routes() -> list[BaseRoute]:
+def routes(settings: Settings) -> list[BaseRoute]:
     """Every address of the gateway."""
     return [
         # The doors take every method themselves, since each answers a wrong one in its own words.
@@ -67,7 +72,10 @@ def routes() -> list[BaseRoute]:
         Route("/.well-known/jwks.json", jwks_endpoint, methods=["GET"]),
         Route("/healthz", healthz_endpoint, methods=["GET"]),
         Route("/readyz", readyz_endpoint, methods=["GET"]),
-        # /query, /roles_pbac, /graphiql, /metrics belong here.
+        Route("/query", QueryEndpoint()),
+        Route("/roles_pbac", ControlEndpoint()),
+        *graphiql_routes(),
+        *([Route("/metrics", metrics_endpoint, methods=["GET"])] if settings.metrics else []),
     ]
 
 
@@ -125,6 +133,8 @@ async def open_state(
                 trusted_proxies=tuple(ipaddress.ip_network(network) for network in settings.trusted_proxies),
                 clock=clock,
                 random=random,
+                http_limits=http_limits(settings),
+                document_limits=document_limits(settings),
             )
         finally:
             await changes.stop()
@@ -132,6 +142,27 @@ async def open_state(
     finally:
         await passwords.close()
         await engine.dispose()
+
+
+def http_limits(settings: Settings) -> HttpLimits:
+    return HttpLimits(
+        max_body_bytes=settings.max_body_bytes, max_header_bytes=settings.max_header_bytes, max_batch=settings.max_batch
+    )
+
+
+def document_limits(settings: Settings) -> Limits:
+    return Limits(
+        max_tokens=settings.max_tokens,
+        max_depth=settings.max_depth,
+        max_aliases=settings.max_aliases,
+        max_root_fields=settings.max_root_fields,
+        max_complexity=settings.max_complexity,
+    )
+
+
+async def metrics_endpoint(request: Request) -> Response:
+    """The counters of this process, in Prometheus' text format."""
+    return await state_of(request).metrics.endpoint(request)
 
 
 def token_rules(settings: Settings) -> TokenRules:

@@ -1,6 +1,7 @@
 """Protection: what holds for every request before anything reads it, and for every response after it is written."""
 
 import logging
+import time
 import uuid
 from collections.abc import Mapping
 from typing import Final
@@ -11,6 +12,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.log import bind_request
+from gateway.metrics import OUTCOME, Metrics, Outcome, endpoint_of, outcome_of_status
+
 SECURITY_HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -18,6 +22,7 @@ SECURITY_HEADERS: Final = {
     # For what is not a page. A page of ours brings its own policy, which then stays.
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
+
 log = logging.getLogger(__name__)
 
 DOORS: Final = frozenset({"/auth", "/anonauth"})
@@ -56,12 +61,17 @@ class Protection:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         has_started = False
+        status = 500
+        began = time.perf_counter()
+        identity = bind_request(scope)
 
         async def send_secured(message: Message) -> None:
-            nonlocal has_started
+            nonlocal has_started, status
             has_started = True
             if message["type"] == "http.response.start":
+                status = message["status"]
                 headers = MutableHeaders(scope=message)
+                headers["X-Request-ID"] = identity
                 for name, value in SECURITY_HEADERS.items():
                     headers.setdefault(name, value)
             await send(message)
@@ -87,6 +97,9 @@ class Protection:
                     raise
                 text = f"Something went wrong inside. The log has it under {incident}."
                 await plain_error(path, 500, text)(scope, receive, send_secured)
+        outcome: Outcome = scope.get(OUTCOME) or outcome_of_status(status)
+        metrics: Metrics = scope["app"].state.ostiary.metrics
+        metrics.count(endpoint_of(path), outcome, time.perf_counter() - began)
 
 
 def _declared_length(headers: list[tuple[bytes, bytes]]) -> int:

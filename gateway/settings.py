@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Final, Literal, TypeVar
 
 from limits import parse_many
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
@@ -47,6 +47,10 @@ class Settings(BaseSettings):
         description="The control database as a PostgreSQL URL; empty starts the embedded PostgreSQL.",
     )
     data_dir: Path = Field(default=Path("data"), description="Folder of the embedded PostgreSQL and the master key.")
+    postgres_bin: Path | None = Field(
+        default=None, description="Folder with the programs of PostgreSQL, for the embedded server."
+    )
+    demo: bool = Field(default=True, description="Make the demo tenants when the embedded PostgreSQL is new.")
     host: str = Field(default="127.0.0.1", description="The address to listen on.")
     port: int = Field(default=8000, ge=0, le=65_535, description="The port to listen on; 0 takes a free one.")
 
@@ -91,8 +95,31 @@ class Settings(BaseSettings):
     rate_limit_storage: str = Field(
         default="async+memory://", description="Where attempts are counted; async+redis://host counts across processes."
     )
+    password_min_length: int = Field(default=8, ge=1, le=200, description="Shortest password that a role may be given.")
+    password_refuse_common: bool = Field(default=True, description="Refuse the commonest passwords.")
     password_threads: int = Field(default=2, ge=1, le=64, description="Passwords checked at the same time.")
     password_queue: int = Field(default=200, ge=0, le=100_000, description="Password checks that may wait.")
+
+    statement_timeout_seconds: float = Field(
+        default=10.0, gt=0, le=3600, description="How long a statement of an operation may run."
+    )
+    tenant_connections: int = Field(
+        default=10, ge=1, le=1000, description="Connections to one tenant's database, for each process."
+    )
+    max_tokens: int = Field(default=10_000, ge=10, description="Tokens of a GraphQL document.")
+    max_depth: int = Field(default=20, ge=1, le=60, description="Levels of an operation; GraphiQL needs 15.")
+    max_aliases: int = Field(default=500, ge=0, description="Aliases of an operation, fragments counted at each use.")
+    max_root_fields: int = Field(default=200, ge=1, description="Fields at the top of an operation.")
+    max_complexity: int = Field(default=2_000, ge=1, description="Fields of an operation in all.")
+    max_batch: int = Field(default=0, ge=0, le=100, description="Requests in one array; 0 takes no arrays.")
+
+    metrics: bool = Field(default=False, description="Serve Prometheus counters at /metrics, to whoever asks.")
+    log_format: Literal["console", "json"] = Field(default="console", description="How log lines look.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="What is logged.")
+
+    form_fields_at_top: bool = Field(
+        default=True, description="Replies to form posts hold the fields of data at the top too."
+    )
 
     max_body_bytes: int = Field(default=2_097_152, ge=1024, description="Largest request body.")
     max_auth_body_bytes: int = Field(default=65_536, ge=1024, description="Largest body of a login.")

@@ -2,7 +2,7 @@
 
 import ipaddress
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -16,8 +16,12 @@ from gateway.auth.rate_limit import RateLimiter
 from gateway.auth.tokens import TokenRules
 from gateway.changes import ChangeListener
 from gateway.compression import DeflatedTexts
+from gateway.graphql_http import HttpLimits
+from gateway.metrics import Metrics
 from gateway.settings import Settings
+from gateway.tenancy import LoadedTenant
 from schema.principal import Principal
+from schema.query.document import Limits
 
 Clock = Callable[[], float]
 Random = Callable[[int], bytes]
@@ -36,7 +40,11 @@ class SchemaText(Protocol):
 
 
 class Tenants(Protocol):
-    """What the doors and the change listener ask of the loaded tenants."""
+    """What the endpoints and the change listener ask of the loaded tenants."""
+
+    async def get(self, tenant_id: int, version: int = 0, /) -> LoadedTenant:
+        """The tenant as of this version or a later one. Raises NoSuchTenant, StoreError."""
+        ...
 
     async def role_schemas(self, principal: Principal) -> tuple[SchemaText, SchemaText]:
         """The schemas of /query and of /roles_pbac as the principal may see them."""
@@ -73,6 +81,9 @@ class AppState:
     trusted_proxies: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
     clock: Clock
     random: Random
+    metrics: Metrics = field(default_factory=Metrics)
+    http_limits: HttpLimits = field(default_factory=HttpLimits)
+    document_limits: Limits = field(default_factory=Limits)
 
 
 def state_of(connection: HTTPConnection) -> AppState:

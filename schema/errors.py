@@ -62,3 +62,9 @@ class UnknownFunction(OperationError):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"There is no function {name!r} for expressions.")
+
+
+class UnsupportedExpression(OperationError):
+    """An expression that the grammar knows and that cannot be answered: it is not total, or not translated."""
+
+    code = "UNSUPPORTED_EXPRESSION"

@@ -45,7 +45,7 @@ def singular(word: str) -> str:
     """
     head, separator, tail = word.rpartition("_")
     lower = tail.lower()
-    if lower in _IRREGULAR and lower != "people":
+    if lower in _IRREGULAR:
         return head + separator + _IRREGULAR[lower]
     if not lower.endswith("s") or lower.endswith(_INVARIABLE):
         return word

@@ -35,7 +35,8 @@ Attribute = Literal["roleid", "capabilities", "classes", "children", "parentid",
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A role of one tenant, with what policy asks about it. Root and admins bypass rules within their tenant."""
+    """A role of one tenant, with what policy asks about it. Root and admins bypass rules within their tenant.
+    `tenant_version` is the version of the tenant at which all this was read."""
 
     tenant_id: int
     role_id: int
@@ -46,6 +47,7 @@ class Principal:
     child_ids: frozenset[int] = frozenset()
     is_root: bool = False
     session_id: str = ""
+    tenant_version: int = 0
 
     @property
     def bypasses_policy(self) -> bool:

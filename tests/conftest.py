@@ -15,6 +15,7 @@ import pytest
 from db.embedded import RunningServer, start_embedded
 from tests.databases import Databases
 from tests.folders import cluster_folder
+from tests.gateways import Gateway
 
 WORKER_INPUT = "ostiary_dsn"
 
@@ -38,10 +39,13 @@ class SharedServer:
 
 
 SERVER = pytest.StashKey[SharedServer]()
+GIVEN_DSN = pytest.StashKey[str | None]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[SERVER] = SharedServer()
+    # Taken out of the environment: a gateway that a test starts would call it an unknown setting.
+    config.stash[GIVEN_DSN] = os.environ.pop("OSTIARY_TEST_DSN", None)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -51,16 +55,15 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """Called by pytest-xdist in the controller, before a worker starts."""
-    node.workerinput[WORKER_INPUT] = os.environ.get("OSTIARY_TEST_DSN") or node.config.stash[SERVER].dsn()
+    node.workerinput[WORKER_INPUT] = node.config.stash[GIVEN_DSN] or node.config.stash[SERVER].dsn()
 
 
 @pytest.fixture(scope="session")
 def server_dsn(request: pytest.FixtureRequest) -> str:
     """The DSN of the shared server's database `postgres`, as a superuser."""
-    if (given := os.environ.get("OSTIARY_TEST_DSN")) is not None:
-        return given
-    worker_input: dict[str, Any] = getattr(request.config, "workerinput", {})
-    return worker_input.get(WORKER_INPUT) or request.config.stash[SERVER].dsn()
+    config = request.config
+    worker_input: dict[str, Any] = getattr(config, "workerinput", {})
+    return worker_input.get(WORKER_INPUT) or config.stash[GIVEN_DSN] or config.stash[SERVER].dsn()
 
 
 @pytest.fixture(scope="session")
@@ -76,3 +79,25 @@ def database(databases: Databases) -> Iterator[str]:
     dsn = databases.create()
     yield dsn
     databases.drop(dsn)
+
+
+@pytest.fixture(scope="session")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """One gateway process for all tests of this worker that only speak to it: with both demo tenants, and with limits
+    on logins that a test suite does not reach."""
+    with Gateway.start(
+        tmp_path_factory.mktemp("gateway"),
+        login_limit_address="100000/minute",
+        login_limit_login="100000/minute",
+        login_limit_everywhere="100000/minute",
+        login_limit_tenant="100000/minute",
+        anonymous_limit_address="100000/minute",
+        anonymous_limit_tenant="100000/minute",
+    ) as running:
+        yield running
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """The name of the argument in place of a long text: it may hold a random key, and then the workers of
+    pytest-xdist would not agree on which tests there are."""
+    return argname if isinstance(val, str | bytes) and len(val) > 30 else None

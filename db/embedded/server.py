@@ -22,6 +22,7 @@ STILL_ENDING = (
     b"another server might be running",
     b".s.PGSQL.5432.lock",
 )
+WATCH_SECONDS = 0.1
 PREDECESSOR_SECONDS = 60.0
 STOP_SECONDS = 60.0
 LARGEST_LOG_BYTES = 8 * 1024 * 1024
@@ -53,9 +54,10 @@ class EmbeddedServer:
 class RunningServer:
     """An embedded server that this process runs, and that ends with it whatever ends it."""
 
-    def __init__(self, placement: Placement, guarded: Guarded, lock: IO[bytes]) -> None:
+    def __init__(self, placement: Placement, arguments: list[str], guarded: Guarded, lock: IO[bytes]) -> None:
         self.server = EmbeddedServer(placement.socket_folder, SUPERUSER)
         self._placement = placement
+        self._arguments = arguments
         self._guarded = guarded
         self._lock = lock
 
@@ -69,6 +71,16 @@ class RunningServer:
 
     def dsn(self, database: str) -> str:
         return self.server.dsn(database)
+
+    async def keep_alive(self) -> None:
+        """Never returns, and starts the server again whenever it was killed; to be cancelled before `stop`.
+
+        Raises EmbeddedError if it cannot be started any more.
+        """
+        while True:
+            await self._guarded.wait(poll_seconds=WATCH_SECONDS)
+            self._guarded.ask_to_end()
+            self._guarded = await start_patiently(self._placement, self._arguments)
 
     async def create_database(self, name: str) -> None:
         """Nothing; afterwards the database exists, whether it did before or not."""
@@ -103,11 +115,12 @@ async def start_embedded(data_folder: Path, *, bin_folder: Path | None = None, f
         placement = await asyncio.to_thread(prepare, data_folder, bin_folder)
         check_major_version(placement)
         await make_cluster(placement, fast=fast)
-        guarded = await start_patiently(placement, server_arguments(placement, fast=fast))
+        arguments = server_arguments(placement, fast=fast)
+        guarded = await start_patiently(placement, arguments)
     except BaseException:
         lock.close()
         raise
-    return RunningServer(placement, guarded, lock)
+    return RunningServer(placement, arguments, guarded, lock)
 
 
 def server_arguments(placement: Placement, *, fast: bool) -> list[str]:

@@ -149,6 +149,7 @@ async def read_principal(connection: AsyncConnection, tenant: Tenant, role: Role
         child_ids=await list_children(connection, tenant.tenant_id, role.role_id),
         is_root=role.role_id == tenant.root_role_id,
         session_id=session_id,
+        tenant_version=tenant.version,
     )
 
 

@@ -6,7 +6,7 @@ only in them.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from db.catalog import PgType
@@ -114,11 +114,12 @@ class Or:
 class Exists:
     """Some row reached by the relation (to-one or collection) satisfies `where`. Rendering adds the grant of the
     relation's table where `under_grant` is true: a caller's filter sees related rows as the caller may, while a
-    rule's filter sees them whole."""
+    rule's filter sees them whole. `via` is the condition on the row of the junction, if the relation has one."""
 
     relation: str
     where: "Predicate"
     under_grant: bool
+    via: "Predicate" = field(default_factory=lambda: ALWAYS)
 
 
 Predicate = Always | Never | Compare | IsNull | Matches | AnyOf | Not | And | Or | Exists

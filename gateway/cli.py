@@ -1,0 +1,396 @@
+"""The command `ostiary`: run, check, migrate, demo, tenants, roles, and what a document becomes."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, NoReturn, TypeVar
+
+import asyncpg
+import typer
+from rich.console import Console
+from rich.syntax import Syntax
+from rich.table import Table
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.demo.load import load_flights_full
+from db.demo.policy import FLIGHTS
+from db.engines import control_engine, locate
+from db.errors import PublicError
+from db.migrate import is_current
+from db.passwords import hash_password
+from db.read_catalog import read_catalog
+from db.records import Role, Tenant
+from db.roles import find_login, insert_role, list_roles, set_password
+from db.sessions import end_sessions_of_role
+from db.tenant_database import TenantDatabase
+from db.tenants import announce_change, find_tenant, list_tenants, set_suspended
+from gateway.auth.principals import read_principal
+from gateway.provision import Credentials, NoEmbeddedServer, create_tenant, generate_password, provision_demo
+from gateway.serve import Control, Observer, open_control, serve
+from gateway.settings import Settings, SettingsInvalid, load_settings
+from gateway.tenancy import NoSuchTenant, Tenants
+from schema.names import build_model
+from schema.principal import NORMAL_CAPABILITIES
+from schema.query.document import Limits
+from schema.query.schema_text import SchemaText
+
+app = typer.Typer(
+    name="ostiary",
+    help="A GraphQL gateway for PostgreSQL: many tenants in one process, guarded by policy, default deny.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+tenants_app = typer.Typer(help="Tenants: a database, its roles and its rules.", no_args_is_help=True)
+roles_app = typer.Typer(help="Roles of a tenant: who can log in.", no_args_is_help=True)
+app.add_typer(tenants_app, name="tenant")
+app.add_typer(roles_app, name="role")
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+Result = TypeVar("Result")
+TenantId = Annotated[int, typer.Argument(help="The tenant's id, as `ostiary tenant list` shows it.")]
+
+
+class NoSuchLogin(PublicError):
+    """The tenant has no role with this login."""
+
+    code = "NO_SUCH_LOGIN"
+
+    def __init__(self, login: str, tenant_id: int) -> None:
+        super().__init__(f"No such role {login} for tenant {tenant_id}.")
+
+
+def main() -> None:
+    """Runs a command; a refusal is one line on the standard error and an exit code that is not 0."""
+    try:
+        app()
+    except SettingsInvalid as invalid:
+        _fail("\n".join(invalid.faults), code=2)
+    except PublicError as refusal:
+        _fail(refusal.message)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        _fail(_database_sentence(error))
+
+
+@app.command()
+def run(
+    host: Annotated[str | None, typer.Option(help="The address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="The port to listen on; 0 takes a free one.")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Folder of the embedded PostgreSQL and the master key.")] = None,
+    demo: Annotated[bool | None, typer.Option(help="Make the demo tenants on the first start.")] = None,
+) -> None:
+    """Serve, with an embedded PostgreSQL when DATABASE_URL is not set."""
+    settings = load_settings(host=host, port=port, data_dir=data_dir, demo=demo)
+    with err.status("Starting") as status:
+
+        def ready(address: str, made: list[Credentials]) -> None:
+            status.stop()
+            _welcome(address, made)
+
+        observer = Observer(
+            step=status.update,
+            progress=lambda table, rows: status.update(f"Loading {table}: {rows:,} rows"),
+            ready=ready,
+        )
+        asyncio.run(serve(settings, observer))
+
+
+@app.command()
+def check() -> None:
+    """Check the settings and say everything that is wrong with them at once."""
+    settings = load_settings()
+    if settings.database_url.get_secret_value():
+
+        async def is_ready() -> bool:
+            engine = control_engine(settings.database_url.get_secret_value())
+            try:
+                return await is_current(engine)
+            finally:
+                await engine.dispose()
+
+        out.print("The settings are valid.")
+        out.print("The control database is up to date." if asyncio.run(is_ready()) else "Run: ostiary migrate")
+    else:
+        out.print("The settings are valid. The embedded PostgreSQL will be used.")
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the control database up to this release."""
+
+    async def nothing(_: Control) -> None:
+        return
+
+    _with_control(nothing)
+    out.print("The control database is up to date.")
+
+
+@app.command()
+def demo(
+    full: Annotated[
+        Path | None, typer.Option(help="A folder with the nycflights13 CSV files: load all of them.")
+    ] = None,
+) -> None:
+    """Make the demo tenants, or load all 336,776 flights into the one that has them."""
+
+    async def make(control: Control) -> list[Credentials]:
+        if control.databases.embedded is None:
+            raise NoEmbeddedServer
+        made = await provision_demo(control.engine, control.databases, control.master_key, _progress)
+        if full is not None:
+            connection = await asyncpg.connect(control.databases.embedded.dsn(FLIGHTS.name))
+            try:
+                await load_flights_full(connection, full, _progress)
+            finally:
+                await connection.close()
+        return made
+
+    made = _with_control(make)
+    _show_credentials(made)
+    out.print("The demo tenants are there.")
+
+
+@tenants_app.command("add")
+def tenant_add(
+    name: Annotated[str, typer.Argument(help="What people call the tenant.")],
+    dsn: Annotated[str, typer.Option(help="Its database: postgresql://user:password@host/database")],
+    schema: Annotated[list[str] | None, typer.Option(help="A schema to serve; can be repeated.")] = None,
+) -> None:
+    """Add a tenant for a database; prints its id and its root's password, once."""
+
+    async def add(control: Control) -> Credentials:
+        async with TenantDatabase(control.databases.resolve(dsn), max_connections=1) as database:
+            await read_catalog(database, schema or ["public"])
+        async with control.engine.begin() as connection:
+            _, _, credentials = await create_tenant(
+                connection, name=name, dsn=dsn, master_key=control.master_key, schemas=tuple(schema or ["public"])
+            )
+        return credentials
+
+    _show_credentials([_with_control(add)])
+
+
+@tenants_app.command("list")
+def tenant_list() -> None:
+    """List the tenants."""
+
+    async def read(control: Control) -> tuple[Tenant, ...]:
+        async with control.engine.connect() as connection:
+            return await list_tenants(connection, control.master_key)
+
+    table = Table("id", "name", "host", "database", "schemas", "state")
+    for tenant in _with_control(read):
+        place = locate(tenant.dsn)
+        state = "suspended" if tenant.suspended else "active"
+        table.add_row(str(tenant.tenant_id), tenant.name, place.host, place.database, ", ".join(tenant.schemas), state)
+    out.print(table)
+
+
+@tenants_app.command("refresh")
+def tenant_refresh(tenant_id: TenantId) -> None:
+    """Read a tenant's database again, and report which names could not be kept."""
+
+    async def refresh(control: Control) -> None:
+        tenant = await _get_tenant(control, tenant_id)
+        async with TenantDatabase(control.databases.resolve(tenant.dsn), max_connections=1) as database:
+            model = build_model(await read_catalog(database, tenant.schemas))
+        async with control.engine.begin() as connection:
+            await announce_change(connection, tenant_id)
+        out.print(f"{len(model.entities)} tables and views.")
+        for note in model.notes:
+            out.print(f"  {note.subject} {note.reason}", markup=False)
+
+    _with_control(refresh)
+
+
+@tenants_app.command("suspend")
+def tenant_suspend(
+    tenant_id: TenantId,
+    resume: Annotated[bool, typer.Option("--resume", help="Let the tenant in again.")] = False,  # noqa: FBT002
+) -> None:
+    """Shut a tenant out at once, or let it in again."""
+
+    async def suspend(control: Control) -> None:
+        await _get_tenant(control, tenant_id)
+        async with control.engine.begin() as connection:
+            await set_suspended(connection, tenant_id, not resume)
+
+    _with_control(suspend)
+    out.print(f"Tenant {tenant_id} is {'active' if resume else 'suspended'}.")
+
+
+@roles_app.command("add")
+def role_add(
+    tenant_id: TenantId,
+    login: Annotated[str, typer.Argument(help="The name to log in with.")],
+    name: Annotated[str | None, typer.Option(help="What people call the role.")] = None,
+    admin: Annotated[bool, typer.Option("--admin", help="Make it an administrator.")] = False,  # noqa: FBT002
+) -> None:
+    """Add a role; prints its password, once."""
+
+    async def add(control: Control) -> Credentials:
+        tenant = await _get_tenant(control, tenant_id)
+        password = generate_password()
+        async with control.engine.begin() as connection:
+            await insert_role(
+                connection,
+                tenant_id=tenant_id,
+                login=login,
+                name=name or login,
+                parent_id=tenant.root_role_id,
+                creator_id=tenant.root_role_id or 0,
+                capabilities=frozenset({"login", "admin"}) if admin else NORMAL_CAPABILITIES,
+                class_ids=(),
+                password_hash=hash_password(password),
+            )
+        return Credentials(tenant.name, tenant_id, login, password)
+
+    _show_credentials([_with_control(add)])
+
+
+@roles_app.command("list")
+def role_list(tenant_id: TenantId) -> None:
+    """List the roles of a tenant."""
+
+    async def read(control: Control) -> tuple[Role, ...]:
+        await _get_tenant(control, tenant_id)
+        async with control.engine.connect() as connection:
+            return await list_roles(connection, tenant_id)
+
+    table = Table("id", "login", "name", "parent", "capabilities", "state")
+    for role in _with_control(read):
+        table.add_row(
+            str(role.role_id),
+            role.login,
+            role.name,
+            str(role.parent_id or ""),
+            ", ".join(sorted(role.capabilities)),
+            "deleted" if role.deleted else "active",
+        )
+    out.print(table)
+
+
+@roles_app.command("password")
+def role_password(tenant_id: TenantId, login: str) -> None:
+    """Give a role a new password; prints it, once, and ends the role's sessions."""
+
+    async def change(control: Control) -> Credentials:
+        tenant = await _get_tenant(control, tenant_id)
+        password = generate_password()
+        async with control.engine.begin() as connection:
+            role = await _get_login(connection, tenant_id, login)
+            await set_password(connection, tenant_id, role.role_id, hash_password(password), role.role_id)
+            await end_sessions_of_role(connection, role.role_id)
+        return Credentials(tenant.name, tenant_id, login, password)
+
+    _show_credentials([_with_control(change)])
+
+
+@app.command()
+def explain(
+    tenant_id: TenantId,
+    document: Annotated[str, typer.Argument(help="A GraphQL document, or - to read it from the standard input.")],
+    login: Annotated[str, typer.Option(help="The role to ask as.")] = "root",
+    variables: Annotated[str, typer.Option(help="The variables, as JSON.")] = "{}",
+) -> None:
+    """Print the plan and the SQL that a document becomes for a role."""
+    text = sys.stdin.read() if document == "-" else document
+    given: dict[str, object] = json.loads(variables)
+
+    async def compile_it(control: Control) -> None:
+        async with control.engine.connect() as connection:
+            tenant = await find_tenant(connection, tenant_id, control.master_key)
+            if tenant is None:
+                raise NoSuchTenant(tenant_id)
+            role = await _get_login(connection, tenant_id, login)
+            principal = await read_principal(connection, tenant, role, session_id="")
+        nothing = SchemaText(b"", "")
+        tenants = Tenants(control.engine, control.master_key, nothing, Limits(), control.databases.resolve)
+        try:
+            view = (await tenants.get(tenant_id)).view(principal)
+            prepared = view.prepare(text, None)
+            compiled = view.compile(prepared, prepared.read_variables.coerce(given))
+        finally:
+            await tenants.close()
+        out.print("plan", style="bold")
+        out.print(compiled.plan, markup=False)
+        steps = [step.statement for field in compiled.fields for step in field.steps]
+        for statement in [compiled.statement] if compiled.statement else steps:
+            out.print("statement", style="bold")
+            out.print(Syntax(statement.text, "sql", word_wrap=True, background_color="default"))
+            for number, source in enumerate(statement.sources, start=1):
+                out.print(f"  ${number}: {source}", markup=False)
+
+    _with_control(compile_it)
+
+
+async def _get_tenant(control: Control, tenant_id: int) -> Tenant:
+    async with control.engine.connect() as connection:
+        tenant = await find_tenant(connection, tenant_id, control.master_key)
+    if tenant is None:
+        raise NoSuchTenant(tenant_id)
+    return tenant
+
+
+async def _get_login(connection: AsyncConnection, tenant_id: int, login: str) -> Role:
+    role = await find_login(connection, tenant_id, login)
+    if role is None:
+        raise NoSuchLogin(login, tenant_id)
+    return role
+
+
+def _with_control(work: Callable[[Control], Awaitable[Result]]) -> Result:
+    settings = load_settings()
+
+    async def inside(settings: Settings) -> Result:
+        async with open_control(settings) as control:
+            return await work(control)
+
+    return asyncio.run(inside(settings))
+
+
+def _welcome(address: str, made: list[Credentials]) -> None:
+    out.print(f"\nOstiary is open at [bold]{address}[/bold]")
+    out.print(f"  GraphiQL   {address}/graphiql")
+    out.print(f"  log in     POST {address}/auth      anonymously POST {address}/anonauth")
+    out.print(f"  ask        POST {address}/query     control     POST {address}/roles_pbac\n")
+    _show_credentials(made)
+    if made:
+        out.print("Try it:", style="bold")
+        out.print(
+            f"  curl -s '{address}/anonauth?schema=none' -d tenantid={made[0].tenant_id}\n",
+            soft_wrap=True,
+            markup=False,
+        )
+    out.print("Ctrl-C ends it.", style="dim")
+
+
+def _show_credentials(made: list[Credentials]) -> None:
+    if not made:
+        return
+    table = Table("tenant", "tenantid", "login", "password", title="Shown once; only their hashes are kept")
+    for each in made:
+        table.add_row(each.tenant_name, str(each.tenant_id), each.login, each.password)
+    out.print(table)
+
+
+def _progress(table: str, rows: int) -> None:
+    err.print(f"\r{table}: {rows:,} rows", end="")
+
+
+def _database_sentence(error: Exception) -> str:
+    if isinstance(error, asyncpg.InvalidPasswordError | asyncpg.InvalidAuthorizationSpecificationError):
+        return "The database refused the user or password of its address."
+    if isinstance(error, asyncpg.InvalidCatalogNameError):
+        return "The database that the address names does not exist."
+    if isinstance(error, asyncpg.PostgresError):
+        return f"The database refused: {error.args[0]}."
+    return f"The database or a file could not be reached: {error}."
+
+
+def _fail(sentence: str, *, code: int = 1) -> NoReturn:
+    err.print(sentence, style="red", markup=False)
+    raise SystemExit(code)

@@ -1,0 +1,53 @@
+"""Databases: where the control database is and how a tenant's DSN is reached, with the embedded server running if one
+is needed."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from db.embedded import RunningServer, start_embedded
+from gateway.settings import Settings
+
+CONTROL_DATABASE: Final = "ostiary"
+
+
+@dataclass(frozen=True, slots=True)
+class Databases:
+    """`control_dsn` reaches the control database. `embedded` is the server of our own, if there is one."""
+
+    control_dsn: str
+    embedded: RunningServer | None
+
+    def resolve(self, dsn: str) -> str:
+        """The DSN to connect with: one that names no host means a database of the embedded server."""
+        if self.embedded is None or not is_embedded(dsn):
+            return dsn
+        return self.embedded.dsn(unquote(urlsplit(dsn).path.removeprefix("/")))
+
+
+def is_embedded(dsn: str) -> bool:
+    """Whether a stored DSN names a database of the embedded server, wherever that runs."""
+    parts = urlsplit(dsn)
+    return not parts.netloc and "host" not in parse_qs(parts.query)
+
+
+def embedded_dsn(database: str) -> str:
+    """What is stored for a database of the embedded server."""
+    return f"postgresql:///{database}"
+
+
+@asynccontextmanager
+async def open_databases(settings: Settings) -> AsyncGenerator[Databases]:
+    """The databases of these settings; an embedded server runs until the end. Raises EmbeddedError."""
+    url = settings.database_url.get_secret_value()
+    if url:
+        yield Databases(url, None)
+        return
+    server = await start_embedded(settings.data_dir / "postgres", bin_folder=settings.postgres_bin)
+    try:
+        await server.create_database(CONTROL_DATABASE)
+        yield Databases(server.dsn(CONTROL_DATABASE), server)
+    finally:
+        await server.stop()

@@ -1,0 +1,82 @@
+"""QueryEndpoint: /query, from the raw request to the bytes that PostgreSQL wrote."""
+
+from collections.abc import Awaitable, Callable
+
+from starlette.requests import HTTPConnection
+from starlette.types import Receive, Scope, Send
+
+from db.errors import PublicError
+from gateway.auth.bearer import authenticate
+from gateway.graphql_http import (
+    GraphQLRequest,
+    MediaType,
+    Reply,
+    batch_reply,
+    check_method,
+    data_reply,
+    error_reply,
+    is_probe,
+    media_type_of,
+    read_request,
+    send_reply,
+)
+from gateway.log import publish
+from gateway.metrics import OUTCOME, outcome_of
+from gateway.state import AppState, state_of
+from gateway.tenancy import LoadedTenant
+from schema.principal import Principal
+from schema.query.run import run_operation
+
+Answer = Callable[[GraphQLRequest], Awaitable[bytes]]
+
+
+class QueryEndpoint:
+    """The ASGI application of /query. An instance, as Starlette would wrap a function in objects it does not need."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send_reply(send, await answer_request(scope, receive))
+
+
+async def answer_request(scope: Scope, receive: Receive) -> Reply:
+    """Who is calling, what is asked, the plan for it, its statement, the reply."""
+    connection = HTTPConnection(scope)
+    state = state_of(connection)
+    media_type = media_type_of(scope)
+    try:
+        principal = await authenticate(connection, state)
+        if is_probe(scope):
+            return data_reply(b'{"data":{"__typename":"Query"}}', media_type)
+        return await _answer(scope, receive, state, principal)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets an answer, and the log the rest
+        public = publish(error)
+        scope[OUTCOME] = outcome_of(public)
+        return error_reply(public, media_type)
+
+
+async def _answer(scope: Scope, receive: Receive, state: AppState, principal: Principal) -> Reply:
+    head, request = await read_request(scope, receive, state.http_limits)
+    loaded = await state.tenants.get(principal.tenant_id, principal.tenant_version)
+    if not isinstance(request, list):
+        body = await answer_query(loaded, principal, request)
+        return data_reply(body, head.media_type, copy_to_top=request.from_form and state.settings.form_fields_at_top)
+    replies = [await _reply_to(loaded, principal, each, head.media_type) for each in request]
+    return batch_reply(replies, head.media_type)
+
+
+async def _reply_to(
+    loaded: LoadedTenant, principal: Principal, request: GraphQLRequest, media_type: MediaType
+) -> Reply:
+    try:
+        return data_reply(await answer_query(loaded, principal, request), media_type)
+    except PublicError as error:
+        return error_reply(error, media_type)
+
+
+async def answer_query(loaded: LoadedTenant, principal: Principal, request: GraphQLRequest) -> bytes:
+    """`{"data":…}` for one request. Raises PublicError."""
+    view = loaded.view(principal)
+    prepared = view.prepare(request.query, request.operation_name)
+    check_method(request, "mutation" if prepared.is_mutation else "query")
+    variables = prepared.read_variables.coerce(request.variables)
+    compiled = view.compile(prepared, variables)
+    return await run_operation(compiled, loaded.database, variables, principal)

@@ -1,0 +1,1 @@
+import{a,b}from"./chunk-LSGWG2RF.js";import"./chunk-XVBMSZB6.js";import"./chunk-PGD3SGWX.js";import"./chunk-FWNDDUI4.js";import"./chunk-QWQC2WEX.js";import"./chunk-7IJP7JX7.js";export{b as getWorker,a as jsonDefaults};

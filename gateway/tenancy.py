@@ -1,0 +1,188 @@
+"""Tenants: each tenant's database, model, policy and views, loaded at first use and replaced whole when they change."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from cachetools import LRUCache
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from db.catalog import TableName
+from db.errors import PublicError
+from db.read_catalog import read_catalog
+from db.records import Tenant
+from db.rules import list_rules
+from db.secrets import MasterKey
+from db.tenant_database import TenantDatabase
+from db.tenants import find_tenant
+from schema.expression.predicate import Predicate
+from schema.model import Entity, Model
+from schema.names import build_model
+from schema.policy import Policy, compile_policy
+from schema.principal import Principal
+from schema.query.build import RowOperation, build_query_schema
+from schema.query.compiler import RoleView
+from schema.query.document import Limits
+from schema.query.schema_text import SchemaText, schema_text
+
+MAX_VIEWS = 500
+
+
+class NoSuchTenant(PublicError):
+    """There is no tenant with this id."""
+
+    code = "NO_SUCH_TENANT"
+
+    def __init__(self, tenant_id: int) -> None:
+        super().__init__(f"No such tenant {tenant_id}.")
+
+
+@dataclass(frozen=True, slots=True)
+class PrincipalGrants:
+    """What the policy gives one principal, and with it all of the same fingerprint."""
+
+    policy: Policy
+    principal: Principal
+
+    def grant(self, table: TableName, capability: str, /) -> Predicate:
+        return self.policy.grant(self.principal, table, capability)
+
+
+@dataclass
+class LoadedTenant:
+    """A tenant as it stood when it was loaded; a change makes a new one, and what runs finishes on the old."""
+
+    tenant: Tenant
+    database: TenantDatabase
+    model: Model
+    catalog_fingerprint: str
+    policy: Policy
+    limits: Limits
+    views: LRUCache[str, RoleView] = field(default_factory=lambda: LRUCache(MAX_VIEWS))
+    texts: LRUCache[str, SchemaText] = field(default_factory=lambda: LRUCache(MAX_VIEWS))
+
+    def view(self, principal: Principal) -> RoleView:
+        """The schema, grants and plans of the principal, shared with all who may do the same."""
+        fingerprint = self.policy.fingerprint(principal)
+        view = self.views.get(fingerprint)
+        if view is None:
+            view = self._build_view(principal)
+            self.views[fingerprint] = view
+        return view
+
+    def schema_text(self, principal: Principal) -> SchemaText:
+        """The schema of /query as the principal may see it."""
+        fingerprint = self.policy.fingerprint(principal)
+        text = self.texts.get(fingerprint)
+        if text is None:
+            text = schema_text(self.view(principal).schema.graphql)
+            self.texts[fingerprint] = text
+        return text
+
+    def _build_view(self, principal: Principal) -> RoleView:
+        def may(entity: Entity, operation: RowOperation) -> bool:
+            return self.policy.may(principal, entity.table.name, operation)
+
+        return RoleView(build_query_schema(self.model, may), PrincipalGrants(self.policy, principal), self.limits)
+
+
+class Tenants:
+    """The loaded tenants of this process. `resolve_dsn` turns a stored DSN into one that can be connected to."""
+
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        master_key: MasterKey,
+        control_schema: SchemaText,
+        limits: Limits,
+        resolve_dsn: Callable[[str], str],
+        *,
+        max_connections: int = 10,
+        statement_seconds: float = 10.0,
+    ) -> None:
+        self._engine = engine
+        self._master_key = master_key
+        self._control_schema = control_schema
+        self._limits = limits
+        self._resolve_dsn = resolve_dsn
+        self._max_connections = max_connections
+        self._statement_seconds = statement_seconds
+        self._loaded: dict[int, LoadedTenant] = {}
+        self._databases: dict[int, tuple[str, TenantDatabase]] = {}
+        self._locks: dict[int, asyncio.Lock] = {}
+
+    async def get(self, tenant_id: int, version: int = 0) -> LoadedTenant:
+        """The tenant as of this version or a later one, read from the databases when what is loaded is older.
+
+        The caller's principal knows the version it was read at: so no policy older than its principal is ever used,
+        even where no notice of a change has arrived. Raises NoSuchTenant, StoreError.
+        """
+        loaded = self._loaded.get(tenant_id)
+        if loaded is not None and loaded.tenant.version >= version:
+            return loaded
+        return await self._load(tenant_id, version)
+
+    async def refresh(self, tenant_id: int) -> None:
+        """Nothing; what is known of the tenant is as its databases now have it."""
+        if tenant_id in self._loaded:
+            await self._load(tenant_id, version=None)
+
+    async def refresh_all(self) -> None:
+        """Nothing; the same for every loaded tenant, since changes may have been missed."""
+        for tenant_id in list(self._loaded):
+            await self.refresh(tenant_id)
+
+    async def role_schemas(self, principal: Principal) -> tuple[SchemaText, SchemaText]:
+        """The schemas of /query and of /roles_pbac as the principal may see them."""
+        loaded = await self.get(principal.tenant_id, principal.tenant_version)
+        return loaded.schema_text(principal), self._control_schema
+
+    async def ping(self, tenant_id: int) -> None:
+        """Nothing, when the tenant's database answers. Raises NoSuchTenant, StoreError."""
+        loaded = await self.get(tenant_id)
+        await loaded.database.fetch_text("select 'ok'::text", [])
+
+    async def close(self) -> None:
+        """Nothing; every connection to a tenant's database is closed."""
+        self._loaded.clear()
+        databases, self._databases = self._databases, {}
+        for _, database in databases.values():
+            await database.close()
+
+    async def _load(self, tenant_id: int, version: int | None) -> LoadedTenant:
+        """The tenant as of `version` or later; with None as it is now."""
+        async with self._locks.setdefault(tenant_id, asyncio.Lock()):
+            loaded = self._loaded.get(tenant_id)
+            if loaded is not None and version is not None and loaded.tenant.version >= version:
+                return loaded
+            fresh = await self._read(tenant_id)
+            if fresh is None:
+                self._loaded.pop(tenant_id, None)
+                raise NoSuchTenant(tenant_id)
+            self._loaded[tenant_id] = fresh
+            return fresh
+
+    async def _read(self, tenant_id: int) -> LoadedTenant | None:
+        async with self._engine.connect() as connection:
+            tenant = await find_tenant(connection, tenant_id, self._master_key)
+            rules = await list_rules(connection, tenant_id)
+        if tenant is None:
+            return None
+        database = await self._database(tenant)
+        catalog = await read_catalog(database, tenant.schemas)
+        before = self._loaded.get(tenant_id)
+        unchanged = before is not None and before.catalog_fingerprint == catalog.fingerprint
+        model = before.model if before is not None and unchanged else build_model(catalog)
+        policy = compile_policy(rules, model, tenant_id=tenant_id)
+        return LoadedTenant(tenant, database, model, catalog.fingerprint, policy, self._limits)
+
+    async def _database(self, tenant: Tenant) -> TenantDatabase:
+        dsn = self._resolve_dsn(tenant.dsn)
+        known = self._databases.get(tenant.tenant_id)
+        if known is not None and known[0] == dsn:
+            return known[1]
+        database = TenantDatabase(dsn, max_connections=self._max_connections, statement_seconds=self._statement_seconds)
+        self._databases[tenant.tenant_id] = (dsn, database)
+        if known is not None:
+            await known[1].close()
+        return database

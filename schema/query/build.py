@@ -1,0 +1,200 @@
+"""build_query_schema: a model → the GraphQL types of /query, holding only what the role could ever be granted."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, Literal
+
+from graphql import (
+    GraphQLArgument,
+    GraphQLBoolean,
+    GraphQLEnumType,
+    GraphQLField,
+    GraphQLID,
+    GraphQLInputField,
+    GraphQLInputObjectType,
+    GraphQLInt,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLSchema,
+    GraphQLString,
+    specified_directives,
+)
+
+from schema.model import Entity, Model, Relation
+from schema.query.scalars import GenericScalar, column_scalar
+
+RowOperation = Literal["select", "insert", "update", "delete"]
+May = Callable[[Entity, RowOperation], bool]
+
+ON_CONFLICT: Final = GraphQLEnumType(
+    "OnConflict",
+    {name: name for name in ("fail", "update", "ignore")},
+    description="What happens when a row with the same key exists: an error, its update, or nothing.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RootField:
+    """What a root field stands for."""
+
+    operation: RowOperation
+    entity: Entity
+
+
+@dataclass(frozen=True)
+class QuerySchema:
+    """The types, and what their root fields stand for, by the names of the fields."""
+
+    graphql: GraphQLSchema
+    model: Model
+    fields: Mapping[str, RootField]
+
+
+def build_query_schema(model: Model, may: May) -> QuerySchema:
+    """The schema of whoever `may` speaks for. Every type is passed by name, so that building never recurses."""
+    builder = _Builder(model, may)
+    objects = {entity.name: builder.object_type(entity) for entity in builder.visible()}
+    builder.objects.update(objects)
+    query, mutation = builder.query_fields(), builder.mutation_fields()
+    if not query:
+        query = {"_nothing": GraphQLField(GraphQLBoolean, description="This role may read no table.")}
+    graphql = GraphQLSchema(
+        query=GraphQLObjectType("Query", query),
+        mutation=GraphQLObjectType("Mutation", mutation) if mutation else None,
+        types=[*objects.values(), *builder.inputs.values()],
+        directives=specified_directives,
+    )
+    return QuerySchema(graphql, model, MappingProxyType(builder.roots))
+
+
+class _Builder:
+    def __init__(self, model: Model, may: May) -> None:
+        self.model = model
+        self.may = may
+        self.objects: dict[str, GraphQLObjectType] = {}
+        self.inputs: dict[str, GraphQLInputObjectType] = {}
+        self.roots: dict[str, RootField] = {}
+
+    def visible(self) -> list[Entity]:
+        return [
+            entity
+            for entity in self.model.entities.values()
+            if any(self.may(entity, operation) for operation in ("select", "insert", "update", "delete"))
+        ]
+
+    def object_type(self, entity: Entity) -> GraphQLObjectType:
+        return GraphQLObjectType(
+            entity.name, lambda: self._object_fields(entity), description=entity.table.comment or None
+        )
+
+    def _object_fields(self, entity: Entity) -> dict[str, GraphQLField]:
+        readable = self.may(entity, "select")
+        fields: dict[str, GraphQLField] = {}
+        for name, column in entity.columns.items():
+            scalar = column_scalar(entity.table, column)
+            if readable or column.name in entity.table.primary_key:
+                required = column.not_null or column.name in entity.table.primary_key
+                fields[name] = GraphQLField(
+                    GraphQLNonNull(scalar) if required else scalar, description=column.comment or None
+                )
+        for name, relation in entity.relations.items() if readable else ():
+            if not self._may_follow(relation):
+                continue
+            kind = self.objects[self.model.by_table[relation.target].name]
+            fields[name] = (
+                GraphQLField(GraphQLList(kind), args=list_arguments()) if relation.many else GraphQLField(kind)
+            )
+        return fields or {"_nothing": GraphQLField(GraphQLBoolean, description="This role may read no column.")}
+
+    def _may_follow(self, relation: Relation) -> bool:
+        """Whether the role may read the target, and the junction on the way to it."""
+        tables = [relation.target, *([relation.junction.table] if relation.junction else [])]
+        ends = [self.model.by_table.get(table) for table in tables]
+        return all(end is not None and self.may(end, "select") for end in ends)
+
+    def query_fields(self) -> dict[str, GraphQLField]:
+        fields: dict[str, GraphQLField] = {}
+        for entity in self.model.entities.values():
+            if self.may(entity, "select"):
+                self.roots[entity.name] = RootField("select", entity)
+                fields[entity.name] = GraphQLField(
+                    GraphQLList(self.objects[entity.name]),
+                    args=list_arguments(),
+                    description=entity.table.comment or None,
+                )
+        if fields:
+            fields["Aggregates"] = GraphQLField(aggregates_type())
+        return fields
+
+    def mutation_fields(self) -> dict[str, GraphQLField]:
+        fields: dict[str, GraphQLField] = {}
+        for entity in self.visible():
+            kind, keys = self.objects[entity.name], key_arguments(entity)
+            if self.may(entity, "insert") and entity.table.is_insertable:
+                given = {"input": self._input(entity), "onconflict": GraphQLArgument(ON_CONFLICT, default_value="fail")}
+                self._mutation(fields, "create", "insert", entity, GraphQLField(kind, args=given))
+            if keys and self.may(entity, "update") and entity.table.is_updatable:
+                given = {"input": self._input(entity), **keys}
+                self._mutation(fields, "update", "update", entity, GraphQLField(kind, args=given))
+            if keys and self.may(entity, "delete") and entity.table.is_updatable:
+                self._mutation(fields, "delete", "delete", entity, GraphQLField(kind, args=keys))
+        return fields
+
+    def _mutation(
+        self,
+        fields: dict[str, GraphQLField],
+        verb: str,
+        operation: RowOperation,
+        entity: Entity,
+        field: GraphQLField,
+    ) -> None:
+        name = f"{verb}_{entity.name}"
+        self.roots[name] = RootField(operation, entity)
+        fields[name] = field
+
+    def _input(self, entity: Entity) -> GraphQLArgument:
+        if entity.name not in self.inputs:
+            self.inputs[entity.name] = GraphQLInputObjectType(
+                f"{entity.name}Input",
+                {
+                    name: GraphQLInputField(column_scalar(entity.table, column), description=column.comment or None)
+                    for name, column in entity.columns.items()
+                    if column.is_writable
+                },
+            )
+        return GraphQLArgument(self.inputs[entity.name])
+
+
+def list_arguments() -> dict[str, GraphQLArgument]:
+    """The four arguments of everything that is a list of rows."""
+    return {
+        "filter": GraphQLArgument(GraphQLString, description="An expression that the rows satisfy."),
+        "ordering": GraphQLArgument(GraphQLList(GraphQLString), description="Columns, each with `asc` or `desc`."),
+        "limit": GraphQLArgument(GraphQLInt, description="How many rows at most."),
+        "offset": GraphQLArgument(GraphQLInt, description="How many rows to pass over first."),
+    }
+
+
+def aggregates_type() -> GraphQLObjectType:
+    """The functions over a set of rows, which a GraphQL query in `subquery` picks."""
+    arguments = {
+        "subquery": GraphQLArgument(
+            GraphQLString, description="A query of one table: its first field is aggregated, the others group."
+        ),
+        **list_arguments(),
+        "having": GraphQLArgument(GraphQLString, description="An expression that the result rows satisfy."),
+        "distincton": GraphQLArgument(GraphQLList(GraphQLString), description="Columns whose repetitions are dropped."),
+    }
+    functions = ("avg", "count", "max", "min", "sum")
+    return GraphQLObjectType("Aggregates", {name: GraphQLField(GenericScalar, args=arguments) for name in functions})
+
+
+def key_arguments(entity: Entity) -> dict[str, GraphQLArgument]:
+    """An `ID!` for each column of the primary key, under the column's name."""
+    return {
+        name: GraphQLArgument(GraphQLNonNull(GraphQLID))
+        for name, column in entity.columns.items()
+        if column.name in entity.table.primary_key
+    }

@@ -1,0 +1,202 @@
+"""RoleView: the door to this room. A document, once prepared, and per shape of its variables a compiled operation."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import orjson
+from cachetools import LRUCache
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    OperationType,
+    SelectionSetNode,
+    execute_sync,  # pyright: ignore[reportUnknownVariableType]
+)
+
+from db.sql import Statement
+from schema.expression.coerce import coercer
+from schema.expression.lift import lift
+from schema.expression.predicate import Constant, Lifted, PrincipalValue
+from schema.principal import Principal
+from schema.query.build import QuerySchema
+from schema.query.document import Limits, choose_operation, read_document, validate_document
+from schema.query.plan import Delete, Fixed, Insert, Plan, RowKeyValue, Update, VariableValue
+from schema.query.planner import Grants, plan_operation
+from schema.query.render import Step, render_mutation, render_query
+from schema.query.shape import Use, shape_of, variable_uses
+from schema.query.variables import VariableReader, variable_reader
+
+MAX_DOCUMENTS = 1000
+#: Longer documents are prepared anew each time, so that what is kept stays small.
+MAX_KEPT_CHARACTERS = 20_000
+MAX_PLANS_PER_DOCUMENT = 100
+Variables = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class MutationField:
+    """A root field of a mutation: its steps, or its JSON where no row is touched."""
+
+    key: str
+    target: str
+    capability: Literal["insert", "update", "delete"]
+    ignores_conflict: bool
+    steps: tuple[Step, ...]
+    fixed: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """What answers an operation: fixed bytes, one statement, or the fields of a mutation in order."""
+
+    plan: Plan
+    fixed: bytes | None = None
+    statement: Statement | None = None
+    fields: tuple[MutationField, ...] = ()
+
+
+@dataclass
+class Prepared:
+    """A validated operation of one document for one view."""
+
+    operation: OperationDefinitionNode
+    fragments: Mapping[str, FragmentDefinitionNode]
+    document: DocumentNode
+    read_variables: VariableReader
+    uses: Mapping[str, frozenset[Use]]
+    plans: LRUCache[Hashable, Compiled] = field(default_factory=lambda: LRUCache(MAX_PLANS_PER_DOCUMENT))
+
+    @property
+    def is_mutation(self) -> bool:
+        return self.operation.operation is OperationType.MUTATION
+
+
+class RoleView:
+    """The schema, grants and plans that principals with the same fingerprint share."""
+
+    def __init__(self, schema: QuerySchema, grants: Grants, limits: Limits) -> None:
+        self.schema = schema
+        self._grants = grants
+        self._limits = limits
+        self._documents: LRUCache[tuple[str, str | None], Prepared] = LRUCache(MAX_DOCUMENTS)
+
+    def prepare(self, text: str, operation_name: str | None) -> Prepared:
+        """The operation, ready to be compiled. Raises DocumentError; what is refused is not kept."""
+        found = self._documents.get((text, operation_name))
+        if found is None:
+            found = self._prepare(text, operation_name)
+            if len(text) <= MAX_KEPT_CHARACTERS:
+                self._documents[text, operation_name] = found
+        return found
+
+    def compile(self, prepared: Prepared, variables: Variables) -> Compiled:
+        """The plan for coerced variables of this shape. Raises OperationError."""
+        shape = shape_of(prepared.uses, variables)
+        compiled = prepared.plans.get(shape)
+        if compiled is None:
+            compiled = self._compile(prepared, variables)
+            prepared.plans[shape] = compiled
+        return compiled
+
+    def _prepare(self, text: str, operation_name: str | None) -> Prepared:
+        document = read_document(text, self._limits)
+        validate_document(self.schema.graphql, document)
+        operation = choose_operation(document, operation_name)
+        return Prepared(
+            operation=operation,
+            fragments={
+                node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
+            },
+            document=document,
+            read_variables=variable_reader(self.schema.graphql, operation),
+            uses=variable_uses(document),
+        )
+
+    def _compile(self, prepared: Prepared, variables: Variables) -> Compiled:
+        def introspect(key: str, nodes: Sequence[FieldNode]) -> str:
+            return introspection_json(self.schema.graphql, prepared, key, nodes, variables)
+
+        plan = plan_operation(prepared.operation, prepared.fragments, self.schema, self._grants, variables, introspect)
+        if plan.operation == "mutation":
+            return Compiled(
+                plan, fields=tuple(self._mutation_field(output.key, output.node) for output in plan.outputs)
+            )
+        if all(isinstance(output.node, Fixed) for output in plan.outputs):
+            texts = {output.key: output.node.json for output in plan.outputs if isinstance(output.node, Fixed)}
+            return Compiled(plan, fixed=b'{"data":{' + _members(texts) + b"}}")
+        return Compiled(plan, statement=render_query(plan, self.schema.model))
+
+    def _mutation_field(self, key: str, node: object) -> MutationField:
+        match node:
+            case Insert(entity) | Update(entity) | Delete(entity):
+                capability: Literal["insert", "update", "delete"] = (
+                    "insert" if isinstance(node, Insert) else "update" if isinstance(node, Update) else "delete"
+                )
+                return MutationField(
+                    key=key,
+                    target=entity.name,
+                    capability=capability,
+                    ignores_conflict=isinstance(node, Insert) and node.on_conflict == "ignore",
+                    steps=render_mutation(node, self.schema.model),
+                )
+            case Fixed(json):
+                return MutationField(key, "", "insert", ignores_conflict=False, steps=(), fixed=json)
+            case _:
+                raise TypeError(node)
+
+
+def _members(texts: Mapping[str, str]) -> bytes:
+    return ",".join(f'"{key}":{json}' for key, json in texts.items()).encode()
+
+
+def introspection_json(
+    schema: GraphQLSchema, prepared: Prepared, key: str, nodes: Sequence[FieldNode], variables: Variables
+) -> str:
+    """The JSON of one introspection field, by graphql-core's own executor."""
+    operation = prepared.operation
+    asked = OperationDefinitionNode(
+        operation=operation.operation,
+        name=operation.name,
+        variable_definitions=operation.variable_definitions,
+        directives=(),
+        selection_set=SelectionSetNode(selections=tuple(nodes)),
+    )
+    document = DocumentNode(definitions=(asked, *prepared.fragments.values()))
+    result = execute_sync(schema, document, variable_values=dict(variables))
+    data = result.data if result.data is not None else {}
+    return orjson.dumps(data.get(key)).decode()
+
+
+def bind(
+    statement: Statement, variables: Variables, principal: Principal, row_key: Sequence[object] = ()
+) -> list[object]:
+    """The arguments of a statement for one request. Raises WrongType and its like for values that do not fit."""
+    return [_bound(source, variables, principal, row_key) for source in statement.sources]
+
+
+def _bound(source: Hashable, variables: Variables, principal: Principal, row_key: Sequence[object]) -> object:
+    match source:
+        case Constant(value, _):
+            return value
+        case Lifted(index, _, coerce, name):
+            return coerce(lift(str(variables[name])).literals[index])
+        case PrincipalValue(attribute, kind):
+            return coercer(kind)(principal.attribute(attribute))
+        case VariableValue(path, _, coerce):
+            value = _at(variables, path)
+            return None if value is None else coerce(value)
+        case RowKeyValue(index, _):
+            return row_key[index]
+        case _:
+            raise TypeError(source)
+
+
+def _at(variables: Variables, path: tuple[str, ...]) -> object:
+    value: object = variables
+    for step in path:
+        value = value.get(step) if isinstance(value, Mapping) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    return value  # pyright: ignore[reportUnknownVariableType]

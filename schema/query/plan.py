@@ -1,0 +1,176 @@
+"""The nodes of a plan. No behaviour, no SQL; every node that touches rows carries its grant."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from db.catalog import Column, PgType
+from schema.expression.predicate import Predicate, Value
+from schema.model import Entity, Relation
+
+
+@dataclass(frozen=True, slots=True)
+class VariableValue:
+    """The operation's variable at `path`, brought to `type` by `coerce` at each request."""
+
+    path: tuple[str, ...]
+    type: PgType
+    coerce: Callable[[object], object]
+
+
+@dataclass(frozen=True, slots=True)
+class RowKeyValue:
+    """Part `index` of the key of the row that the step before has written."""
+
+    index: int
+    type: PgType
+
+
+Argument = Value | VariableValue | RowKeyValue
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnOutput:
+    key: str
+    column: Column
+    as_id: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TypenameOutput:
+    key: str
+    type_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOutput:
+    key: str
+    read: "Read"
+
+
+Output = ColumnOutput | TypenameOutput | ReadOutput
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """The way over a relation to rows of `target`, seen under its grant; `via` is the grant on the junction."""
+
+    relation: Relation
+    target: Entity
+    grant: Predicate
+    via: Predicate
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """By a column of the table, or by one reached over `path`."""
+
+    path: tuple[Hop, ...]
+    column: Column
+    descending: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Rows of one table: those that grant and filter let through, then ordered, then cut.
+
+    `relation` leads here from the parent's row, over junction rows that satisfy `via`; a to-one read gives an object
+    or null. `key` picks a row by its key."""
+
+    entity: Entity
+    grant: Predicate
+    outputs: tuple[Output, ...]
+    relation: Relation | None = None
+    via: Predicate | None = None
+    filter: Predicate | None = None
+    key: tuple[tuple[Column, Argument], ...] = ()
+    order: tuple[Order, ...] = ()
+    limit: Argument | None = None
+    offset: Argument | None = None
+    many: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """A new row, which as stored must satisfy `check`. On a conflict over `conflict_columns`: fail, ignore, or update
+    of what `may_change` lets be changed; the row as changed must satisfy `update_check`."""
+
+    entity: Entity
+    values: tuple[tuple[Column, Argument], ...]
+    check: Predicate
+    result: Read
+    on_conflict: Literal["fail", "update", "ignore"] = "fail"
+    conflict_columns: tuple[str, ...] = ()
+    update_check: Predicate | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """A change of the row with this key: `grant` binds it as it stands and as it is stored."""
+
+    entity: Entity
+    key: tuple[tuple[Column, Argument], ...]
+    values: tuple[tuple[Column, Argument], ...]
+    grant: Predicate
+    result: Read
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """The end of the row with this key, which `result` reads before."""
+
+    entity: Entity
+    key: tuple[tuple[Column, Argument], ...]
+    grant: Predicate
+    result: Read
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """A JSON text that needs no database: `__typename` at the root, and introspection."""
+
+    json: str
+
+
+AggregateFunction = Literal["avg", "count", "max", "min", "sum"]
+
+
+@dataclass(frozen=True, slots=True)
+class FlatColumn:
+    """A column of the flattened rows under an aggregate: by its name there, reached over to-one relations."""
+
+    name: str
+    path: tuple[Hop, ...]
+    column: Column
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """A function over the first column, a row per combination of the others. `having` and `order` name columns of
+    the result: the function, and the group columns."""
+
+    function: AggregateFunction
+    read: Read
+    columns: tuple[FlatColumn, ...]
+    distinct_on: tuple[str, ...]
+    result: Entity
+    having: Predicate
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregates:
+    """The object that holds aggregates under their response keys."""
+
+    outputs: "tuple[tuple[str, Aggregate | Fixed], ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class RootOutput:
+    key: str
+    node: Read | Aggregates | Insert | Update | Delete | Fixed
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    operation: Literal["query", "mutation"]
+    outputs: tuple[RootOutput, ...]

@@ -1,0 +1,53 @@
+"""The input types of the control schema. A field that may be left out is then UNSET and stays as it is."""
+
+import enum
+
+import strawberry
+
+
+@strawberry.input(name="roleInput")
+class RoleInput:
+    tenantid: int
+    login: str
+    name: str
+    parentid: int | None = strawberry.UNSET
+    classes: list[int | None] | None = strawberry.UNSET
+    capabilities: list[str | None] | None = strawberry.UNSET
+    deleted: bool | None = strawberry.UNSET
+    password: str | None = strawberry.UNSET
+
+
+@strawberry.input(name="role_classInput")
+class RoleClassInput:
+    name: str
+    tenantid: int
+    inherit: str
+    members: list[strawberry.ID | None] | None = strawberry.UNSET
+
+
+@strawberry.input(name="policy_ruleInput")
+class PolicyRuleInput:
+    name: str
+    filter: str | None = strawberry.UNSET
+    capabilities: list[str | None] | None = strawberry.UNSET
+    roles: list[strawberry.ID | None] | None = strawberry.UNSET
+    classes: list[strawberry.ID | None] | None = strawberry.UNSET
+    targets: list[str | None] | None = strawberry.UNSET
+
+
+@strawberry.input(name="role_contactinfoInput")
+class RoleContactinfoInput:
+    roleid: strawberry.ID
+    address: str
+    city: str
+    stateprov: str
+    mailcd: str
+    phone: str
+    email: str
+
+
+@strawberry.enum(name="OnConflict", description="What a create does about a row that is already there.")
+class OnConflict(enum.Enum):
+    fail = "fail"
+    update = "update"
+    ignore = "ignore"

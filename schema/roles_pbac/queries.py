@@ -1,0 +1,52 @@
+"""The root fields for reading: a list of each object type, with the same four arguments everywhere."""
+
+from typing import Any
+
+import strawberry
+
+from schema.roles_pbac.fields import ControlInfo, Filter, Limit, Offset, Ordering
+from schema.roles_pbac.rows import read_rows
+from schema.roles_pbac.types import (
+    Capability,
+    Package,
+    PackageFunction,
+    PolicyRule,
+    Role,
+    RoleClass,
+    RoleContactinfo,
+    Tenant,
+    TenantContactinfo,
+)
+from schema.roles_pbac.utility import Utility
+
+
+def listing(name: str) -> Any:
+    """A field for the rows of one entity that the caller may see."""
+
+    async def rows(
+        info: ControlInfo,
+        where: Filter = strawberry.UNSET,
+        ordering: Ordering = strawberry.UNSET,
+        limit: Limit = strawberry.UNSET,
+        offset: Offset = strawberry.UNSET,
+    ) -> Any:
+        return await read_rows(info, name)
+
+    return strawberry.field(resolver=rows)
+
+
+@strawberry.type
+class Query:
+    role: list[Role | None] | None = listing("role")
+    role_class: list[RoleClass | None] | None = listing("role_class")
+    policy_rule: list[PolicyRule | None] | None = listing("policy_rule")
+    tenant: list[Tenant | None] | None = listing("tenant")
+    capability: list[Capability | None] | None = listing("capability")
+    package: list[Package | None] | None = listing("package")
+    package_function: list[PackageFunction | None] | None = listing("package_function")
+    role_contactinfo: list[RoleContactinfo | None] | None = listing("role_contactinfo")
+    tenant_contactinfo: list[TenantContactinfo | None] | None = listing("tenant_contactinfo")
+
+    @strawberry.field(name="Utility")
+    def utility(self) -> Utility | None:
+        return Utility()

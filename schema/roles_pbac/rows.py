@@ -1,0 +1,117 @@
+"""Reading rows of CONTROL_MODEL: what is selected below a root field is one statement, by the compiler of /query."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.catalog import TableName
+from db.errors import InvalidValue
+from db.sql import Statement
+from schema.errors import AccessDenied, PolicyViolated
+from schema.expression.predicate import NEVER, Constant, Lifted, Predicate
+from schema.model import Entity
+from schema.query.compiler import bind
+from schema.query.plan import Plan, Read, RootOutput
+from schema.query.planner import Planner
+from schema.query.render import render_query
+from schema.roles_pbac.access import IN_TENANT, VIEW_CAPABILITIES
+from schema.roles_pbac.context import ControlContext
+from schema.roles_pbac.control_model import CONTROL_MODEL
+from schema.roles_pbac.errors import NoSuchRow
+from schema.roles_pbac.fields import ControlInfo
+
+Row = Mapping[str, object]
+ROWS = "rows"
+
+
+async def read_rows(info: ControlInfo, name: str) -> list[Any]:
+    """The rows of an entity that the caller may see, with everything that is selected below them. The field's own
+    arguments are read where they are written, as those of nested fields are. Raises AccessDenied."""
+    entity = CONTROL_MODEL.entities[name]
+    return await _run_read(info, _checked(entity, _plan_read(info, entity)))
+
+
+async def read_row(info: ControlInfo, name: str, key: int, *, is_new: bool = False) -> Any:
+    """The row with this key, or None if the caller may not see it. What it has just created it may see."""
+    entity = CONTROL_MODEL.entities[name]
+    read = _with_key(_plan_read(info, entity), key)
+    rows = await _run_read(info, replace(read, grant=IN_TENANT) if is_new else read)
+    return rows[0] if rows else None
+
+
+async def require_before(
+    context: ControlContext, connection: AsyncConnection, table: TableName, key: int, grant: Predicate
+) -> None:
+    """Nothing, where the row is within the grant. Raises NoSuchRow: what may not be touched is not told apart."""
+    if not await _is_within(context, connection, table, key, grant):
+        raise NoSuchRow(CONTROL_MODEL.by_table[table].name, key)
+
+
+async def require_after(
+    context: ControlContext, connection: AsyncConnection, table: TableName, key: int, capability: str, grant: Predicate
+) -> None:
+    """Nothing, where the row as it now stands is within the grant. Raises PolicyViolated."""
+    if not await _is_within(context, connection, table, key, grant):
+        raise PolicyViolated(capability, str(table))
+
+
+async def _is_within(
+    context: ControlContext, connection: AsyncConnection, table: TableName, key: int, grant: Predicate
+) -> bool:
+    read = _with_key(Read(CONTROL_MODEL.by_table[table], grant, outputs=()), key)
+    return bool(await _fetch(context, connection, read, {}))
+
+
+def _plan_read(info: ControlInfo, entity: Entity) -> Read:
+    core = info.core
+    grants = info.context.policy.grants(info.context.principal)
+    return Planner(CONTROL_MODEL, grants, core.fragments, info.variables).read(entity, core.field_nodes)
+
+
+def _checked(entity: Entity, read: Read) -> Read:
+    """The read, or AccessDenied where no row could ever be in it. Below the root it is an empty list instead."""
+    if read.grant == NEVER:
+        raise AccessDenied(VIEW_CAPABILITIES.get(entity.table.name, "select"), str(entity.table.name))
+    return read
+
+
+def _with_key(read: Read, key: int) -> Read:
+    [name] = read.entity.table.primary_key
+    column = read.entity.columns[name]
+    return replace(read, key=((column, Constant(key, column.type)),))
+
+
+async def _run_read(info: ControlInfo, read: Read) -> list[Any]:
+    async with info.context.transaction.use() as connection:
+        return await _fetch(info.context, connection, read, info.variables)
+
+
+async def _fetch(
+    context: ControlContext, connection: AsyncConnection, read: Read, variables: Mapping[str, object]
+) -> list[Any]:
+    statement = render_query(Plan("query", (RootOutput(ROWS, read),)), CONTROL_MODEL)
+    arguments = _timed(statement, bind(statement, variables, context.principal))
+    result = await connection.exec_driver_sql(statement.text, tuple(arguments))
+    return orjson.loads(result.scalar_one())["data"][ROWS]
+
+
+def _timed(statement: Statement, arguments: Sequence[object]) -> list[object]:
+    """The arguments as the driver takes them on connections of SQLAlchemy, where moments are no texts."""
+    return [
+        _moment(value) if isinstance(source, Constant | Lifted) and source.type.base == "timestamptz" else value
+        for source, value in zip(statement.sources, arguments, strict=True)
+    ]
+
+
+def _moment(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        moment = datetime.fromisoformat(value.strip())
+    except ValueError:
+        raise InvalidValue("That is not a moment in ISO 8601 form.") from None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

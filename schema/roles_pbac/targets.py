@@ -1,0 +1,20 @@
+"""Whether a rule would grant what it says: its targets are there, and its filter fits each of them."""
+
+from db.records import Rule
+from schema.expression.parse import parse_expression
+from schema.model import Model
+from schema.policy import compile_control_policy, compile_policy
+from schema.roles_pbac.control_model import CONTROL_MODEL
+from schema.roles_pbac.errors import RuleRefused
+
+
+def check_rule(rule: Rule, model: Model) -> None:
+    """Nothing. Raises ExpressionSyntaxError with the position, RuleRefused with the first target that does not fit."""
+    if rule.filter.strip():
+        parse_expression(rule.filter)
+    faults = (
+        *compile_policy([rule], model, tenant_id=rule.tenant_id).faults,
+        *compile_control_policy([rule], CONTROL_MODEL, tenant_id=rule.tenant_id).faults,
+    )
+    for fault in faults:
+        raise RuleRefused(fault.message)

@@ -1,0 +1,1 @@
+select '{"data":{"long_titles":' || (select coalesce('[' || string_agg(r.j, ',') || ']', '[]') from (select '{"id":' || coalesce("long_titles_1"."id"::text, 'null') || ',"title":' || coalesce(to_json("long_titles_1"."title"::text)::text, 'null') || '}' as j from "public"."long_titles" as "long_titles_1" order by "long_titles_1"."id") as r) || '}}'

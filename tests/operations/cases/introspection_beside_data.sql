@@ -1,0 +1,1 @@
+select '{"data":{"__type":' || $1::text || ',"people":' || (select coalesce('[' || string_agg(r.j, ',') || ']', '[]') from (select '{"id":' || ('"' || "people_1"."id" || '"') || '}' as j from (select "people_1"."id" from "public"."people" as "people_1" order by "people_1"."id" limit $2::int8) as "people_1" order by "people_1"."id") as r) || '}}'

@@ -1,0 +1,2 @@
+insert into "public"."films" as "films_1" ("id", "title", "owner", "director_id") values ($1::int4, $2::text, $3::int4, $4::int4) returning "films_1"."id"
+select ("films_2"."owner" = $1::int4), coalesce((select '{"id":' || ('"' || "films_3"."id" || '"') || '}' from "public"."films" as "films_3" where "films_3"."id" = $2::int4 and ("films_3"."owner" = $1::int4)), 'null') from "public"."films" as "films_2" where "films_2"."id" = $2::int4

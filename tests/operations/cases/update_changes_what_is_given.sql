@@ -1,0 +1,2 @@
+update "public"."films" as "films_1" set "budget" = $1::"numeric", "title" = $2::text where "films_1"."id" = $3::int4 and true returning "films_1"."id"
+select true, coalesce((select '{"id":' || ('"' || "films_3"."id" || '"') || ',"title":' || to_json("films_3"."title"::text)::text || ',"budget":' || coalesce(to_json("films_3"."budget")::text, 'null') || ',"rating":' || coalesce(to_json("films_3"."rating")::text, 'null') || '}' from "public"."films" as "films_3" where "films_3"."id" = $1::int4), 'null') from "public"."films" as "films_2" where "films_2"."id" = $1::int4

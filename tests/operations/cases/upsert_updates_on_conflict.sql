@@ -1,0 +1,6 @@
+insert into "public"."people" as "people_1" ("id", "name") values ($1::int4, $2::text) on conflict ("id") do update set "name" = excluded."name" where true returning "people_1"."id"
+select true, coalesce((select '{"id":' || ('"' || "people_3"."id" || '"') || ',"name":' || to_json("people_3"."name"::text)::text || ',"mentor_id":' || coalesce("people_3"."mentor_id"::text, 'null') || '}' from "public"."people" as "people_3" where "people_3"."id" = $1::int4), 'null') from "public"."people" as "people_2" where "people_2"."id" = $1::int4
+insert into "public"."people" as "people_1" ("id", "name") values ($1::int4, $2::text) on conflict ("id") do nothing returning "people_1"."id"
+select true, coalesce((select '{"id":' || ('"' || "people_3"."id" || '"') || ',"name":' || to_json("people_3"."name"::text)::text || '}' from "public"."people" as "people_3" where "people_3"."id" = $1::int4), 'null') from "public"."people" as "people_2" where "people_2"."id" = $1::int4
+insert into "public"."people" as "people_1" ("id", "name") values ($1::int4, $2::text) returning "people_1"."id"
+select true, coalesce((select '{"id":' || ('"' || "people_3"."id" || '"') || '}' from "public"."people" as "people_3" where "people_3"."id" = $1::int4), 'null') from "public"."people" as "people_2" where "people_2"."id" = $1::int4

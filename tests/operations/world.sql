@@ -1,0 +1,41 @@
+create table people (
+    id integer primary key,
+    name text not null,
+    born date,
+    mentor_id integer references people
+);
+create table films (
+    id integer primary key,
+    title text not null,
+    budget numeric(12, 2),
+    seen bigint not null default 0,
+    rating double precision,
+    released timestamptz,
+    tags text[] not null default '{}',
+    facts jsonb,
+    token uuid not null default '00000000-0000-4000-8000-000000000001',
+    is_classic boolean,
+    owner integer,
+    director_id integer not null references people,
+    producer_id integer references people,
+    decade integer generated always as (id * 10) stored
+);
+create table cast_members (
+    film_id integer not null references films on delete cascade,
+    person_id integer not null references people,
+    part text,
+    primary key (film_id, person_id)
+);
+create table notes (
+    body text not null
+);
+create view long_titles as select id, title from films where length(title) > 8;
+
+insert into people values
+    (1, 'Ada "the first" Åberg', '1920-02-29', null), (2, 'Bo', null, 1), (3, 'Cy\', '1950-01-01', 1);
+insert into films (id, title, budget, seen, rating, released, tags, facts, is_classic, owner, director_id, producer_id)
+values
+    (1, 'Dusk', 10.50, 9007199254740993, 7.25, '1977-05-25 12:00:00+02', '{a,"b c"}', '{"k": [1, 2.50]}', true, 7, 1, 2),
+    (2, 'It''s 100% late', null, 5, 'NaN', null, '{}', null, null, 7, 1, null),
+    (3, 'Noon_and after', 99.99, 0, 'Infinity', 'infinity', '{x}', '"text"', false, 8, 2, 1);
+insert into cast_members values (1, 2, 'lead'), (1, 3, null), (2, 3, 'lead');
