@@ -64,6 +64,7 @@ async def test_tables_keys_and_foreign_keys_are_what_the_inspector_finds(databas
                         sorted(
                             (tuple(key["constrained_columns"]), key["referred_table"], tuple(key["referred_columns"]))
                             for key in inspect(sync).get_foreign_keys(name, schema)
+                            if key["referred_table"] != "parted_1"
                         ),
                     )
                     for name in inspect(sync).get_table_names(schema)
