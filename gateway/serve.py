@@ -53,10 +53,13 @@ class Observer:
 
 
 @asynccontextmanager
-async def open_control(settings: Settings, step: Callable[[str], None] = lambda _: None) -> AsyncGenerator[Control]:
-    """The control database of these settings, migrated to this release. Raises PublicError."""
+async def open_control(
+    settings: Settings, step: Callable[[str], None] = lambda _: None, *, may_join: bool = False
+) -> AsyncGenerator[Control]:
+    """The control database of these settings, migrated to this release. With `may_join` also beside a gateway that runs
+    the embedded server. Raises PublicError."""
     step("Starting the database")
-    async with open_databases(settings) as databases:
+    async with open_databases(settings, may_join=may_join) as databases:
         step("Migrating the control database")
         await migrate(databases.control_dsn)
         engine = control_engine(databases.control_dsn)
