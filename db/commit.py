@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from db.errors import DatabaseUnavailable, OutcomeUnknown
 
 _IDENTITY: Final = text("select pg_current_xact_id()::text")
-_STATUS: Final = text("select pg_xact_status(cast(:identity as xid8))")
+_STATUS: Final = text("select pg_xact_status(cast(cast(:identity as text) as xid8))")
 # A server that has the COMMIT ends the transaction by itself; it may take a moment over it.
 _QUESTIONS: Final = 10
 _PAUSE_SECONDS: Final = 0.2

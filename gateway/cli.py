@@ -383,7 +383,7 @@ def _with_control(work: Callable[[Control], Awaitable[Result]]) -> Result:
     settings = load_settings()
 
     async def inside(settings: Settings) -> Result:
-        # A gateway may be running beside this command, and with it the embedded server.
+        # Operators add roles and tenants while the gateway serves.
         async with open_control(settings, may_join=True) as control:
             return await work(control)
 

@@ -95,3 +95,9 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
         anonymous_limit_tenant="100000/minute",
     ) as running:
         yield running
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """The name of the argument in place of a long text: it may hold a random key, and then the workers of
+    pytest-xdist would not agree on which tests there are."""
+    return argname if isinstance(val, str | bytes) and len(val) > 30 else None

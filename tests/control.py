@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Self
 
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.classes import insert_class
@@ -59,7 +59,9 @@ class Control:
         engine = control_engine(dsn)
         try:
             tenant_id, root_id = await add_tenant(engine, "todo")
-            yield cls(engine, tenant_id, root_id)
+            opened = cls(engine, tenant_id, root_id)
+            event.listen(engine.sync_engine, "before_cursor_execute", opened._note)
+            yield opened
         finally:
             await engine.dispose()
 
@@ -181,6 +183,9 @@ class Control:
         assert answer.data is None or set(answer.data.values()) == {None}, answer.data
         [code] = answer.codes
         return code
+
+    def _note(self, _connection: object, _cursor: object, statement: str, *_: object) -> None:
+        self.statements.append(statement)
 
     def _lent(self) -> Lent:
         async def tenant_model() -> Any:

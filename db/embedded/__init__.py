@@ -1,8 +1,8 @@
 """The embedded PostgreSQL. Nothing else in the product knows that it exists: it gives a DSN like any other.
 
 In the order of a start: `binaries` finds the programs, `account` says under whom they run, `placement` where the
-files live, `cluster` makes them, `guard` ties the server's life to ours, `server` puts these together; `joined` is
-for a command beside the process that runs it. `errors` is what can go wrong, in one sentence each.
+files live, `cluster` makes them, `guard` ties the server's life to ours, `server` puts these together. `errors` is
+what can go wrong, in one sentence each.
 """
 
 from db.embedded.errors import (
@@ -14,8 +14,7 @@ from db.embedded.errors import (
     ServerNotStarted,
     WrongMajorVersion,
 )
-from db.embedded.joined import JoinedServer, join_embedded
-from db.embedded.server import EmbeddedServer, RunningServer, start_embedded
+from db.embedded.server import EmbeddedServer, RunningServer, find_running, start_embedded
 
 __all__ = [
     "AlreadyRunning",
@@ -24,10 +23,9 @@ __all__ = [
     "EmbeddedError",
     "EmbeddedServer",
     "FolderUnusable",
-    "JoinedServer",
     "RunningServer",
     "ServerNotStarted",
     "WrongMajorVersion",
-    "join_embedded",
+    "find_running",
     "start_embedded",
 ]

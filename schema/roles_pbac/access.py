@@ -28,6 +28,7 @@ from schema.policy import compile_control_policy
 from schema.principal import Principal
 from schema.roles_pbac.control_model import (
     CAPABILITIES,
+    CONTROL_MODEL,
     INTEGER,
     INTEGERS,
     PACKAGE_FUNCTIONS,

@@ -4,8 +4,9 @@ from typing import Any
 
 import strawberry
 
+from schema.roles_pbac.aggregates import Aggregates
 from schema.roles_pbac.fields import ControlInfo, Filter, Limit, Offset, Ordering
-from schema.roles_pbac.rows import read_rows
+from schema.roles_pbac.rows import read_aggregates, read_rows
 from schema.roles_pbac.types import (
     Capability,
     Package,
@@ -46,6 +47,10 @@ class Query:
     package_function: list[PackageFunction | None] | None = listing("package_function")
     role_contactinfo: list[RoleContactinfo | None] | None = listing("role_contactinfo")
     tenant_contactinfo: list[TenantContactinfo | None] | None = listing("tenant_contactinfo")
+
+    @strawberry.field(name="Aggregates")
+    async def aggregates(self, info: ControlInfo) -> Aggregates | None:
+        return await read_aggregates(info)
 
     @strawberry.field(name="Utility")
     def utility(self) -> Utility | None:

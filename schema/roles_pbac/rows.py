@@ -14,8 +14,9 @@ from db.sql import Statement
 from schema.errors import AccessDenied, PolicyViolated
 from schema.expression.predicate import NEVER, Constant, Lifted, Predicate
 from schema.model import Entity
+from schema.query.build import QuerySchema, RootField
 from schema.query.compiler import bind
-from schema.query.plan import Plan, Read, RootOutput
+from schema.query.plan import Aggregate, Aggregates, Plan, Read, RootOutput
 from schema.query.planner import Planner
 from schema.query.render import render_query
 from schema.roles_pbac.access import IN_TENANT, VIEW_CAPABILITIES
@@ -43,6 +44,16 @@ async def read_row(info: ControlInfo, name: str, key: int, *, is_new: bool = Fal
     return rows[0] if rows else None
 
 
+async def read_aggregates(info: ControlInfo) -> Any:
+    """What is asked of `Aggregates`, by response key. Raises AccessDenied, SubqueryInvalid."""
+    node = _planner(info).aggregates(_subquery_schema(info), info.core.field_nodes)
+    for _, output in node.outputs:
+        if isinstance(output, Aggregate):
+            _checked(output.read.entity, output.read)
+    async with info.context.transaction.use() as connection:
+        return await _fetch(info.context, connection, node, info.variables)
+
+
 async def require_before(
     context: ControlContext, connection: AsyncConnection, table: TableName, key: int, grant: Predicate
 ) -> None:
@@ -67,9 +78,17 @@ async def _is_within(
 
 
 def _plan_read(info: ControlInfo, entity: Entity) -> Read:
-    core = info.core
+    return _planner(info).read(entity, info.core.field_nodes)
+
+
+def _planner(info: ControlInfo) -> Planner:
     grants = info.context.policy.grants(info.context.principal)
-    return Planner(CONTROL_MODEL, grants, core.fragments, info.variables).read(entity, core.field_nodes)
+    return Planner(CONTROL_MODEL, grants, info.core.fragments, info.variables)
+
+
+def _subquery_schema(info: ControlInfo) -> QuerySchema:
+    fields = {name: RootField("select", entity) for name, entity in CONTROL_MODEL.entities.items()}
+    return QuerySchema(info.core.schema, CONTROL_MODEL, fields)
 
 
 def _checked(entity: Entity, read: Read) -> Read:
@@ -91,9 +110,9 @@ async def _run_read(info: ControlInfo, read: Read) -> list[Any]:
 
 
 async def _fetch(
-    context: ControlContext, connection: AsyncConnection, read: Read, variables: Mapping[str, object]
-) -> list[Any]:
-    statement = render_query(Plan("query", (RootOutput(ROWS, read),)), CONTROL_MODEL)
+    context: ControlContext, connection: AsyncConnection, node: Read | Aggregates, variables: Mapping[str, object]
+) -> Any:
+    statement = render_query(Plan("query", (RootOutput(ROWS, node),)), CONTROL_MODEL)
     arguments = _timed(statement, bind(statement, variables, context.principal))
     result = await connection.exec_driver_sql(statement.text, tuple(arguments))
     return orjson.loads(result.scalar_one())["data"][ROWS]

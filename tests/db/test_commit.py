@@ -45,6 +45,8 @@ class Proxy:
         upstream_writer: asyncio.StreamWriter,
     ) -> None:
         back = asyncio.create_task(_copy(upstream_reader, writer, lambda _: True))
+        # A driver that says goodbye waits for the server to hang up.
+        back.add_done_callback(lambda _: writer.close())
         is_lost = await _copy(reader, upstream_writer, lambda data: not (self._is_armed and b"COMMIT" in data))
         back.cancel()
         await asyncio.wait([back])
@@ -56,10 +58,14 @@ class Proxy:
                 await upstream_reader.read(65_536)
 
 
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, may_pass: Callable[[bytes], bool]) -> None:
-    while (data := await reader.read(65_536)) and may_pass(data):
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, may_pass: Callable[[bytes], bool]) -> bool:
+    """Whether it ended at something that may not pass, rather than with the connection."""
+    while data := await reader.read(65_536):
+        if not may_pass(data):
+            return True
         writer.write(data)
         await writer.drain()
+    return False
 
 
 @asynccontextmanager

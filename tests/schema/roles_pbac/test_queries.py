@@ -40,6 +40,14 @@ async def test_root_reads_every_field_of_a_role_with_all_that_belongs_to_it(cont
     assert bob["roleid"] == str(child)
 
 
+async def test_a_root_field_is_one_statement_however_deep(control: Control) -> None:
+    await control.add_class("users", await control.add_role("ann"), await control.add_role("bob"))
+
+    await control.good(control.root_id, EVERYTHING)
+
+    assert len([each for each in control.statements if "roles_pbac" in each]) == 1
+
+
 async def test_rows_are_filtered_ordered_and_cut(control: Control) -> None:
     for login in ("ann", "bob", "cid"):
         await control.add_role(login, "login")
