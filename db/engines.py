@@ -8,6 +8,8 @@ from urllib.parse import parse_qs, parse_qsl, unquote, urlencode, urlsplit, urlu
 
 import asyncpg
 from sqlalchemy import NullPool
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from db.errors import StoreError
@@ -79,6 +81,16 @@ def locate(dsn: str) -> Location:
     [named, *_] = query.get("database", query.get("dbname", [""]))
     [named_user, *_] = query.get("user", [user])
     return Location(host, unquote(parts.path.removeprefix("/")) or named or named_user or "postgres")
+
+
+def is_connection_trouble(error: BaseException) -> bool:
+    """Whether a control database was not reached or was lost, and the statement is not to blame."""
+    if not isinstance(error, DBAPIError):
+        return isinstance(error, OSError | PoolTimeout | asyncpg.PostgresError | asyncpg.InterfaceError)
+    # Class 08 is the connection, 53 a lack of resources, 57 an administrator who shuts down (PostgreSQL, Appendix A).
+    state = str(getattr(error.orig, "sqlstate", None) or "")
+    # A connection that was refused has no statement yet.
+    return error.statement is None or error.connection_invalidated or state[:2] in {"08", "53", "57"}
 
 
 def control_engine(dsn: str) -> AsyncEngine:

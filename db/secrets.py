@@ -80,13 +80,15 @@ def load_master_key(path_or_value: str | Path) -> MasterKey:
     """The master key: a value of 64 hexadecimal or 43 URL-safe base64 characters is the key itself, anything else the
     path of its file, made with a random key and mode 0600 if there is none. Raises MasterKeyUnusable."""
     if isinstance(path_or_value, str):
-        value = _parse_key(path_or_value.strip())
+        value = parse_master_key(path_or_value)
         if value is not None:
             return value
     return _read_key_file(Path(path_or_value).expanduser())
 
 
-def _parse_key(text: str) -> MasterKey | None:
+def parse_master_key(text: str) -> MasterKey | None:
+    """The master key that is written as 64 hexadecimal or 43 URL-safe base64 characters, or None."""
+    text = text.strip()
     if re.fullmatch(r"[0-9A-Fa-f]{64}", text):
         return MasterKey(bytes.fromhex(text))
     if re.fullmatch(r"[0-9A-Za-z_-]{43}=?", text):
@@ -103,7 +105,7 @@ def _read_key_file(path: Path) -> MasterKey:
             raise MasterKeyUnusable(
                 f"The master key file {path} is open to other users of this machine; run chmod 600."
             )
-        key = _parse_key(path.read_text("ascii").strip())
+        key = parse_master_key(path.read_text("ascii"))
     except (OSError, UnicodeDecodeError) as error:
         raise MasterKeyUnusable(f"The master key file {path} cannot be used: {_reason(error)}.") from error
     if key is None:

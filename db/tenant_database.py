@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 import asyncpg
+from asyncpg.transaction import Transaction
 
-from db.errors import DatabaseUnavailable, StatementTimedOut
+from db.errors import DatabaseUnavailable, OutcomeUnknown, StatementTimedOut, StoreError
 from db.refusals import refusal_of
 
 #: Types whose arguments travel in PostgreSQL's own text form: PostgreSQL checks them when they are bound, before it
@@ -19,11 +20,24 @@ TEXT_TYPES: Final = (
     *("json", "jsonb", "jsonpath", "xml", "bytea", "bit", "varbit", "tsvector", "tsquery", "pg_lsn"),
     *("inet", "cidr", "macaddr", "macaddr8", "point", "line", "lseg", "box", "path", "polygon", "circle"),
 )
+
+#: How long PostgreSQL is asked what became of a COMMIT whose answer was lost, and how often.
+OUTCOME_SECONDS: Final = 5.0
+OUTCOME_PAUSE_SECONDS: Final = 0.1
+#: How long a connection may take to get rid of a statement that was given up, before it is thrown away.
+RELEASE_SECONDS: Final = 5.0
+
 _CONNECTION_LOST: Final = (
     OSError,
     asyncpg.InterfaceError,
-    asyncpg.PostgresConnectionError,
     asyncpg.InternalClientError,
+    asyncpg.PostgresConnectionError,
+    # With these PostgreSQL ends the session.
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.DatabaseDroppedError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
 )
 
 
@@ -38,6 +52,10 @@ class _Connection(_AnyConnection):
 
     def get_reset_query(self) -> str:
         return ""
+
+
+class ConnectionLost(DatabaseUnavailable):
+    """The connection broke while it was in use; what had not been committed is undone."""
 
 
 class Running:
@@ -82,41 +100,91 @@ class TenantDatabase:
             await pool.close()
 
     async def fetch_text(self, text: str, arguments: Sequence[object]) -> bytes:
-        """The one value of type text that a statement gives. Raises StoreError."""
-        async with self._connection() as connection:
-            return cast("bytes", await connection.fetchval(text, *arguments))
+        """The one value of type text that a reading statement gives. It is run again, once, on a new connection if
+        the first is lost. Raises StoreError."""
+        try:
+            return await self._fetch_text(text, arguments)
+        except ConnectionLost:
+            return await self._fetch_text(text, arguments)
 
     @asynccontextmanager
     async def transaction(self, *, commit: bool = True) -> AsyncGenerator[Running]:
-        """One transaction: committed at the end, or undone on any error and where `commit` is false."""
+        """One transaction: committed at the end, or undone on any error and where `commit` is false.
+
+        Raises OutcomeUnknown when nobody can tell whether it was committed, and other StoreErrors when it was not.
+        """
         async with self._connection() as connection:
             transaction = connection.transaction()
             await transaction.start()
             try:
                 yield Running(connection)
+                # Only what has changed something has an id, and it has to be known before the end.
+                transaction_id = await _transaction_id(connection) if commit else None
             except BaseException:
-                if not connection.is_closed():
-                    await transaction.rollback()
+                await _roll_back(connection, transaction)
                 raise
-            await (transaction.commit() if commit else transaction.rollback())
+            if commit:
+                await self._commit(connection, transaction, transaction_id)
+            else:
+                await transaction.rollback()
+
+    async def _fetch_text(self, text: str, arguments: Sequence[object]) -> bytes:
+        async with self._connection() as connection:
+            return cast("bytes", await connection.fetchval(text, *arguments))
+
+    async def _commit(
+        self,
+        connection: asyncpg.Connection[asyncpg.Record],
+        transaction: Transaction,
+        transaction_id: bytes | None,
+    ) -> None:
+        """Nothing, when the transaction is committed. Raises OutcomeUnknown, ConnectionLost."""
+        try:
+            await transaction.commit()
+        except _CONNECTION_LOST as error:
+            # A COMMIT that is under way must not be cancelled, nor its connection be waited for.
+            _throw_away(connection)
+            if transaction_id is None or not await self._was_committed(transaction_id):
+                raise ConnectionLost from error
+
+    async def _was_committed(self, transaction_id: bytes) -> bool:
+        """Whether a transaction that is no longer ours was committed. Raises OutcomeUnknown."""
+        status = b""
+        try:
+            async with asyncio.timeout(OUTCOME_SECONDS):
+                while status not in {b"committed", b"aborted"}:
+                    await asyncio.sleep(OUTCOME_PAUSE_SECONDS if status else 0)
+                    status = await self._status(transaction_id)
+        except TimeoutError as error:
+            raise OutcomeUnknown from error
+        return status == b"committed"
+
+    async def _status(self, transaction_id: bytes) -> bytes:
+        try:
+            # A failed lookup may be a server that is starting again, and a null a transaction of long ago.
+            return await self._fetch_text("select pg_xact_status($1::text::xid8)", [transaction_id]) or b"forgotten"
+        except StoreError:
+            return b"unreachable"
 
     @asynccontextmanager
     async def _connection(self) -> AsyncGenerator[asyncpg.Connection[asyncpg.Record]]:
         pool = self._pool or await self._open()
         try:
-            connection = await pool.acquire(timeout=self._acquire_seconds)
-        except (TimeoutError, *_CONNECTION_LOST, asyncpg.PostgresError) as error:
+            connection = cast("asyncpg.Connection[asyncpg.Record]", await pool.acquire(timeout=self._acquire_seconds))
+        except (*_CONNECTION_LOST, asyncpg.PostgresError) as error:
             raise DatabaseUnavailable from error
         try:
-            yield cast("asyncpg.Connection[asyncpg.Record]", connection)
+            yield connection
         except (asyncpg.QueryCanceledError, TimeoutError) as error:
             raise StatementTimedOut from error
         except _CONNECTION_LOST as error:
-            raise DatabaseUnavailable from error
+            # The driver may take it for whole: after "cannot switch to state" it would never work again.
+            _throw_away(connection)
+            raise ConnectionLost from error
         except asyncpg.PostgresError as error:
             raise refusal_of(error) from error
         finally:
-            await pool.release(connection)
+            await _give_back(pool, connection)
 
     async def _open(self) -> asyncpg.Pool[asyncpg.Record]:
         async with self._opening:
@@ -140,9 +208,35 @@ class TenantDatabase:
                             "bytea_output": "hex",
                         },
                     )
-                except (TimeoutError, *_CONNECTION_LOST, asyncpg.PostgresError) as error:
+                except (*_CONNECTION_LOST, asyncpg.PostgresError) as error:
                     raise DatabaseUnavailable from error
             return self._pool
+
+
+async def _transaction_id(connection: asyncpg.Connection[asyncpg.Record]) -> bytes | None:
+    return cast("bytes | None", await connection.fetchval("select pg_current_xact_id_if_assigned()::text"))
+
+
+def _throw_away(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    # The pool takes back by itself what it sees closed, and then answers for it with an error.
+    with suppress(asyncpg.InterfaceError):
+        connection.terminate()
+
+
+async def _roll_back(connection: asyncpg.Connection[asyncpg.Record], transaction: Transaction) -> None:
+    """Nothing; the transaction is undone, by its end or by that of its connection. What went wrong before counts."""
+    try:
+        await transaction.rollback()
+    except (*_CONNECTION_LOST, asyncpg.PostgresError):
+        _throw_away(connection)
+
+
+async def _give_back(pool: asyncpg.Pool[asyncpg.Record], connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    try:
+        await pool.release(cast("Any", connection), timeout=RELEASE_SECONDS)
+    except (*_CONNECTION_LOST, asyncpg.PostgresError):
+        # The pool has thrown it away.
+        _throw_away(connection)
 
 
 async def _speak_text(connection: asyncpg.Connection[asyncpg.Record]) -> None:

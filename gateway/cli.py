@@ -346,7 +346,8 @@ def _with_control(work: Callable[[Control], Awaitable[Result]]) -> Result:
     settings = load_settings()
 
     async def inside(settings: Settings) -> Result:
-        async with open_control(settings) as control:
+        # Operators add roles and tenants while the gateway serves.
+        async with open_control(settings, may_join=True) as control:
             return await work(control)
 
     return asyncio.run(inside(settings))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from db.embedded import RunningServer, start_embedded
+from db.embedded import AlreadyRunning, EmbeddedServer, RunningServer, find_running, start_embedded
 from gateway.settings import Settings
 
 CONTROL_DATABASE: Final = "ostiary"
@@ -18,7 +18,7 @@ class Databases:
     """`control_dsn` reaches the control database. `embedded` is the server of our own, if there is one."""
 
     control_dsn: str
-    embedded: RunningServer | None
+    embedded: EmbeddedServer | None
 
     def resolve(self, dsn: str) -> str:
         """The DSN to connect with: one that names no host means a database of the embedded server."""
@@ -39,15 +39,28 @@ def embedded_dsn(database: str) -> str:
 
 
 @asynccontextmanager
-async def open_databases(settings: Settings) -> AsyncGenerator[Databases]:
-    """The databases of these settings; an embedded server runs until the end. Raises EmbeddedError."""
+async def open_databases(settings: Settings, *, may_join: bool = False) -> AsyncGenerator[Databases]:
+    """The databases of these settings; an embedded server runs until the end. With `may_join` it may be one that
+    another process runs and will end. Raises EmbeddedError."""
     url = settings.database_url.get_secret_value()
     if url:
         yield Databases(url, None)
         return
-    server = await start_embedded(settings.data_dir / "postgres", bin_folder=settings.postgres_bin)
+    server = await _embedded_server(settings, may_join=may_join)
     try:
         await server.create_database(CONTROL_DATABASE)
-        yield Databases(server.dsn(CONTROL_DATABASE), server)
+        yield Databases(server.dsn(CONTROL_DATABASE), server if isinstance(server, EmbeddedServer) else server.server)
     finally:
-        await server.stop()
+        if isinstance(server, RunningServer):
+            await server.stop()
+
+
+async def _embedded_server(settings: Settings, *, may_join: bool) -> RunningServer | EmbeddedServer:
+    folder = settings.data_dir / "postgres"
+    try:
+        return await start_embedded(folder, bin_folder=settings.postgres_bin)
+    except AlreadyRunning:
+        running = find_running(folder) if may_join else None
+        if running is None:
+            raise
+        return running

@@ -13,7 +13,8 @@ import orjson
 import structlog
 from starlette.types import Scope
 
-from db.errors import PublicError
+from db.engines import is_connection_trouble
+from db.errors import DatabaseUnavailable, PublicError
 from gateway.errors import InternalError
 
 MAX_TEXT_LENGTH = 1_000
@@ -90,9 +91,13 @@ def bind_request(scope: Scope) -> str:
 
 
 def publish(error: BaseException) -> PublicError:
-    """What of an error may be shown: itself, if it was written for that; otherwise an id, under which it is logged."""
+    """What of an error may be shown: itself, if it was written for that; that the control database is away; otherwise
+    an id, under which it is logged."""
     if isinstance(error, PublicError):
         return error
+    if is_connection_trouble(error):
+        log.warning("the control database cannot be reached", error=type(error).__name__)
+        return DatabaseUnavailable()
     incident = os.urandom(8).hex()
     log.error("internal error", id=incident, exc_info=error)
     return InternalError(incident)

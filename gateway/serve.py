@@ -6,6 +6,7 @@ import socket
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import uvicorn
 from pydantic import SecretStr
@@ -16,6 +17,7 @@ from db.engines import control_engine
 from db.errors import PublicError
 from db.migrate import migrate
 from db.secrets import MasterKey, load_master_key
+from db.tenant_database import TenantDatabase
 from gateway.app import OpenTenants, create_app, document_limits
 from gateway.databases import Databases, open_databases
 from gateway.log import configure_logging
@@ -53,10 +55,13 @@ class Observer:
 
 
 @asynccontextmanager
-async def open_control(settings: Settings, step: Callable[[str], None] = lambda _: None) -> AsyncGenerator[Control]:
-    """The control database of these settings, migrated to this release. Raises PublicError."""
+async def open_control(
+    settings: Settings, step: Callable[[str], None] = lambda _: None, *, may_join: bool = False
+) -> AsyncGenerator[Control]:
+    """The control database of these settings, migrated to this release. With `may_join` it may be on an embedded
+    server that another process runs. Raises PublicError."""
     step("Starting the database")
-    async with open_databases(settings) as databases:
+    async with open_databases(settings, may_join=may_join) as databases:
         step("Migrating the control database")
         await migrate(databases.control_dsn)
         engine = control_engine(databases.control_dsn)
@@ -82,22 +87,22 @@ async def serve(settings: Settings, observer: Observer) -> None:
             app = create_app(inner, open_tenants=tenants_opener(control.databases.resolve))
             address = f"http://{_bracketed(settings.host)}:{listener.getsockname()[1]}"
             server = _Server(_uvicorn_config(app), on_ready=lambda: observer.ready(address, made))
-            await server.serve(sockets=[listener])
+            # Not left to uvicorn: there a lifespan that cannot begin is a traceback and the exit code 0.
+            async with app.router.lifespan_context(app):
+                await server.serve(sockets=[listener])
 
 
 def tenants_opener(resolve_dsn: Callable[[str], str]) -> OpenTenants:
     """What opens the tenants of an application whose stored DSNs are resolved so."""
 
     def open_tenants(settings: Settings, engine: AsyncEngine, master_key: MasterKey) -> Tenants:
-        return Tenants(
-            engine,
-            master_key,
-            control_schema_text(),
-            document_limits(settings),
-            resolve_dsn,
+        open_database = partial(
+            TenantDatabase,
             max_connections=settings.tenant_connections,
-            statement_seconds=settings.statement_timeout_seconds,
+            acquire_seconds=settings.acquire_seconds,
+            statement_seconds=settings.statement_seconds,
         )
+        return Tenants(engine, master_key, control_schema_text(), document_limits(settings), resolve_dsn, open_database)
 
     return open_tenants
 
@@ -150,7 +155,7 @@ def _uvicorn_config(app: object) -> uvicorn.Config:
         loop="auto",
         http="httptools",
         ws="none",
-        lifespan="on",
+        lifespan="off",
         log_config=None,
         access_log=False,
         server_header=False,

@@ -12,6 +12,8 @@ from limits import parse_many
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from db.secrets import parse_master_key
+
 PREFIX: Final = "OSTIARY_"
 _BASE_URL: Final = re.compile(
     r"https?://[A-Za-z0-9.\-]+(:\d{1,5})?(/[A-Za-z0-9._~\-]+)*/?|https?://\[[0-9A-Fa-f:.]+\](:\d{1,5})?/?"
@@ -100,11 +102,12 @@ class Settings(BaseSettings):
     password_threads: int = Field(default=2, ge=1, le=64, description="Passwords checked at the same time.")
     password_queue: int = Field(default=200, ge=0, le=100_000, description="Password checks that may wait.")
 
-    statement_timeout_seconds: float = Field(
-        default=10.0, gt=0, le=3600, description="How long a statement of an operation may run."
+    tenant_connections: int = Field(default=10, ge=1, le=1000, description="Connections to a tenant's database.")
+    acquire_seconds: float = Field(
+        default=2.0, gt=0, le=60, description="How long a request waits for one of these connections."
     )
-    tenant_connections: int = Field(
-        default=10, ge=1, le=1000, description="Connections to one tenant's database, for each process."
+    statement_seconds: float = Field(
+        default=10.0, gt=0, le=3600, description="How long a statement may run in a tenant's database."
     )
     max_tokens: int = Field(default=10_000, ge=10, description="Tokens of a GraphQL document.")
     max_depth: int = Field(default=20, ge=1, le=60, description="Levels of an operation; GraphiQL needs 15.")
@@ -170,6 +173,14 @@ class Settings(BaseSettings):
     def _check_database_url(cls, value: SecretStr) -> SecretStr:
         if value.get_secret_value() and not value.get_secret_value().startswith(("postgresql://", "postgres://")):
             raise ValueError("must begin with postgresql://")
+        return value
+
+    @field_validator("master_key")
+    @classmethod
+    def _check_master_key(cls, value: SecretStr) -> SecretStr:
+        # Else it would be taken for the name of a file, which would be made.
+        if value.get_secret_value() and parse_master_key(value.get_secret_value()) is None:
+            raise ValueError("must be 64 hexadecimal or 43 URL-safe base64 characters")
         return value
 
     @property

@@ -96,17 +96,14 @@ class Tenants:
         control_schema: SchemaText,
         limits: Limits,
         resolve_dsn: Callable[[str], str],
-        *,
-        max_connections: int = 10,
-        statement_seconds: float = 10.0,
+        open_database: Callable[[str], TenantDatabase] = TenantDatabase,
     ) -> None:
         self._engine = engine
         self._master_key = master_key
         self._control_schema = control_schema
         self._limits = limits
         self._resolve_dsn = resolve_dsn
-        self._max_connections = max_connections
-        self._statement_seconds = statement_seconds
+        self._open_database = open_database
         self._loaded: dict[int, LoadedTenant] = {}
         self._databases: dict[int, tuple[str, TenantDatabase]] = {}
         self._locks: dict[int, asyncio.Lock] = {}
@@ -181,7 +178,7 @@ class Tenants:
         known = self._databases.get(tenant.tenant_id)
         if known is not None and known[0] == dsn:
             return known[1]
-        database = TenantDatabase(dsn, max_connections=self._max_connections, statement_seconds=self._statement_seconds)
+        database = self._open_database(dsn)
         self._databases[tenant.tenant_id] = (dsn, database)
         if known is not None:
             await known[1].close()

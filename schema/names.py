@@ -34,7 +34,7 @@ def legal_name(text: str) -> str:
     legal = re.sub(r"[^_0-9A-Za-z]", "_", text)
     if legal.startswith("__"):
         legal = "_" + legal.lstrip("_")
-    return "_" + legal if not legal or legal[0].isdigit() or legal == "_" else legal
+    return "_" + legal if not legal or legal[0].isdigit() else legal
 
 
 def singular(word: str) -> str:

@@ -45,10 +45,7 @@ class Gateway:
         opened = re.search(r"open at (\S+)", "".join(output))
         assert opened is not None
         self.address = opened[1]
-        self.logins = {
-            (tenant, login): Login(int(number), login, password)
-            for tenant, number, login, password in _ROW.findall("".join(output))
-        }
+        self.logins = logins_in("".join(output))
 
     @classmethod
     def start(cls, data_folder: Path, **settings: str) -> Self:
@@ -112,6 +109,13 @@ class Gateway:
         self.stop()
 
 
+def logins_in(output: str) -> dict[tuple[str, str], Login]:
+    """The logins of a table that the gateway's command printed, by tenant's name and login."""
+    return {
+        (tenant, login): Login(int(number), login, password) for tenant, number, login, password in _ROW.findall(output)
+    }
+
+
 def _read_until_open(process: "subprocess.Popen[str]") -> list[str]:
     lines: queue.Queue[str | None] = queue.Queue()
 
@@ -127,6 +131,8 @@ def _read_until_open(process: "subprocess.Popen[str]") -> list[str]:
         line = lines.get(timeout=START_SECONDS)
         if line is None:
             process.wait()
+            if process.stdout is not None:
+                process.stdout.close()
             raise GatewayNotStarted("".join(output))
         output.append(line)
         if "Ctrl-C ends it" in line:

@@ -76,7 +76,7 @@ def checkout(tmp_path: Path) -> Checkout:
         (programs / program).symlink_to(where)
     (folder / "gateway").mkdir(parents=True)
     (folder / "gateway" / "__init__.py").touch()
-    (folder / "gateway" / "cli.py").write_text(CLI)
+    (folder / "gateway" / "__main__.py").write_text(CLI)
     (folder / "requirements").mkdir()
     (folder / "requirements" / "run.txt").write_text("one==1\n")
     (folder / "requirements" / "dev.txt").write_text("one==1\ntwo==2\n")
@@ -151,7 +151,7 @@ def test_gateway_starts_where_the_user_is_and_ignores_what_lies_there(checkout: 
     checkout.add_uv()
     elsewhere = tmp_path / "elsewhere"
     (elsewhere / "gateway").mkdir(parents=True)
-    (elsewhere / "gateway" / "cli.py").write_text("print('not ours')")
+    (elsewhere / "gateway" / "__main__.py").write_text("print('not ours')")
 
     started = checkout.start("demo", "--full", "a b", cwd=elsewhere)
 

@@ -14,7 +14,7 @@ from db.embedded.errors import (
     ServerNotStarted,
     WrongMajorVersion,
 )
-from db.embedded.server import EmbeddedServer, RunningServer, start_embedded
+from db.embedded.server import EmbeddedServer, RunningServer, find_running, start_embedded
 
 __all__ = [
     "AlreadyRunning",
@@ -26,5 +26,6 @@ __all__ = [
     "RunningServer",
     "ServerNotStarted",
     "WrongMajorVersion",
+    "find_running",
     "start_embedded",
 ]

@@ -11,7 +11,7 @@ from pathlib import Path
 from db.embedded.account import Account
 from db.embedded.errors import BinariesMissing, folder_faults
 
-PROGRAMS = ("postgres", "initdb", "psql")
+PROGRAMS = ("postgres", "initdb")
 SYSTEM_FOLDERS = (
     "usr/lib/postgresql/*/bin",
     "usr/pgsql-*/bin",

@@ -11,6 +11,7 @@ from db.embedded.guard import start_guarded
 from db.embedded.placement import Placement
 
 SUPERUSER = "ostiary"
+LEAST_FREE_BYTES = 1024 * 1024
 
 # Statements and details stay out of the log, since values of tenants stand in them; `log_statement` still works
 # when someone asks for it. What is set here can be changed with ALTER SYSTEM.
@@ -88,6 +89,9 @@ def failure(placement: Placement, output: bytes, what: str) -> EmbeddedError:
     if "No space left on device" in text or "Disk quota exceeded" in text:
         return DiskFull(placement.data_folder)
     lines = [line for line in text.splitlines() if line.strip()]
+    # On a full disk there may be no room for its last words either.
+    if not lines and shutil.disk_usage(placement.folder).free < LEAST_FREE_BYTES:
+        return DiskFull(placement.data_folder)
     fatal = [line for line in lines if re.search(r"(FATAL|PANIC|ERROR|error):", line)]
     reason = fatal[-1].split(": ", 1)[-1].strip() if fatal else " ".join(lines[-3:])[-500:] or "it gave no reason"
     return ServerNotStarted(f"PostgreSQL could not be {what} in {placement.data_folder}: {reason.removesuffix('.')}.")

@@ -40,10 +40,10 @@ class Guarded:
         """How the program ended, or None while it runs."""
         return self.guard.poll()
 
-    async def wait(self) -> int:
+    async def wait(self, poll_seconds: float = POLL_SECONDS) -> int:
         # Polled, not awaited through the loop's child watcher: a server may outlive the loop that started it.
         while (code := self.guard.poll()) is None:  # noqa: ASYNC110
-            await asyncio.sleep(POLL_SECONDS)
+            await asyncio.sleep(poll_seconds)
         return code
 
     async def end(self) -> int:

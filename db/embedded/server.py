@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import quote, urlencode
 
+import asyncpg
+
 from db.embedded.cluster import SUPERUSER, check_major_version, failure, make_cluster
 from db.embedded.errors import AlreadyRunning, EmbeddedError, folder_faults
 from db.embedded.guard import POLL_SECONDS, Guarded, start_guarded
@@ -22,6 +24,7 @@ STILL_ENDING = (
     b"another server might be running",
     b".s.PGSQL.5432.lock",
 )
+WATCH_SECONDS = 0.1
 PREDECESSOR_SECONDS = 60.0
 STOP_SECONDS = 60.0
 LARGEST_LOG_BYTES = 8 * 1024 * 1024
@@ -30,11 +33,6 @@ LARGEST_LOG_BYTES = 8 * 1024 * 1024
 PORT = 5432
 
 FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "wal_level=minimal", "max_wal_senders=0")
-
-CREATE_DATABASE = """
-select format('create database %I', :'name')
-where not exists (select from pg_database where datname = :'name') \\gexec
-"""
 
 
 @dataclass(frozen=True)
@@ -49,13 +47,28 @@ class EmbeddedServer:
         query = urlencode({"host": self.socket_folder, "port": PORT, "user": self.user}, quote_via=quote)
         return f"postgresql:///{quote(database, safe='')}?{query}"
 
+    async def create_database(self, name: str) -> None:
+        """Nothing; afterwards the database exists, whether it did before or not."""
+        connection = await asyncpg.connect(self.dsn("postgres"))
+        try:
+            if not await connection.fetchval("select exists (select from pg_database where datname = $1)", name):
+                await connection.execute(
+                    str(await connection.fetchval("select format('create database %I', $1::text)", name))
+                )
+        except (asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
+            # Someone else was faster; the second is pg_database's own key.
+            return
+        finally:
+            await connection.close()
+
 
 class RunningServer:
     """An embedded server that this process runs, and that ends with it whatever ends it."""
 
-    def __init__(self, placement: Placement, guarded: Guarded, lock: IO[bytes]) -> None:
+    def __init__(self, placement: Placement, arguments: list[str], guarded: Guarded, lock: IO[bytes]) -> None:
         self.server = EmbeddedServer(placement.socket_folder, SUPERUSER)
         self._placement = placement
+        self._arguments = arguments
         self._guarded = guarded
         self._lock = lock
 
@@ -70,16 +83,19 @@ class RunningServer:
     def dsn(self, database: str) -> str:
         return self.server.dsn(database)
 
+    async def keep_alive(self) -> None:
+        """Never returns, and starts the server again whenever it was killed; to be cancelled before `stop`.
+
+        Raises EmbeddedError if it cannot be started any more.
+        """
+        while True:
+            await self._guarded.wait(poll_seconds=WATCH_SECONDS)
+            self._guarded.ask_to_end()
+            self._guarded = await start_patiently(self._placement, self._arguments)
+
     async def create_database(self, name: str) -> None:
         """Nothing; afterwards the database exists, whether it did before or not."""
-        placement = self._placement
-        arguments = [placement.binaries.program("psql"), "--no-psqlrc", "--quiet", "--no-password"]
-        arguments += ["--set=ON_ERROR_STOP=1", "--set=VERBOSITY=sqlstate", f"--set=name={name}"]
-        arguments += [f"--host={placement.socket_folder}", f"--username={SUPERUSER}", "--dbname=postgres"]
-        outcome = await asyncio.to_thread(placement.account.run, arguments, CREATE_DATABASE)
-        # 42P04 duplicate_database, or 23505 unique_violation in pg_database: someone else was faster.
-        if outcome.returncode != 0 and not any(code in outcome.stderr for code in (b"42P04", b"23505")):
-            raise failure(placement, outcome.stderr, f"given the database {name!r}")
+        await self.server.create_database(name)
 
     async def stop(self) -> None:
         """Nothing; afterwards the server has ended cleanly and the data folder is free. May be called twice."""
@@ -103,11 +119,20 @@ async def start_embedded(data_folder: Path, *, bin_folder: Path | None = None, f
         placement = await asyncio.to_thread(prepare, data_folder, bin_folder)
         check_major_version(placement)
         await make_cluster(placement, fast=fast)
-        guarded = await start_patiently(placement, server_arguments(placement, fast=fast))
+        arguments = server_arguments(placement, fast=fast)
+        guarded = await start_patiently(placement, arguments)
     except BaseException:
         lock.close()
         raise
-    return RunningServer(placement, guarded, lock)
+    return RunningServer(placement, arguments, guarded, lock)
+
+
+def find_running(data_folder: Path) -> EmbeddedServer | None:
+    """The server of a data folder that takes connections, whichever process runs it; None if there is none."""
+    folder = data_folder.absolute() / "embedded"
+    if not is_ready(folder / "cluster" / "postmaster.pid"):
+        return None
+    return EmbeddedServer((folder / "socket").resolve(), SUPERUSER)
 
 
 def server_arguments(placement: Placement, *, fast: bool) -> list[str]:
@@ -154,13 +179,14 @@ async def becomes_ready(placement: Placement, guarded: Guarded) -> bool:
     return False
 
 
-def is_ready(pid_file: Path, pid: int) -> bool:
-    """Whether line 8 of a postmaster.pid says so, and line 1 that it is this server's (pidfile.h of PostgreSQL)."""
+def is_ready(pid_file: Path, pid: int | None = None) -> bool:
+    """Whether line 8 of a postmaster.pid says so, and line 1 that it is the server with this id, if one is given
+    (pidfile.h of PostgreSQL)."""
     try:
         lines = pid_file.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return False
-    return len(lines) >= 8 and lines[0] == str(pid) and lines[7].strip() == "ready"
+    return len(lines) >= 8 and (pid is None or lines[0] == str(pid)) and lines[7].strip() == "ready"
 
 
 def rotate_log(placement: Placement) -> int:

@@ -7,11 +7,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 import orjson
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
+from db.engines import is_connection_trouble
 from db.errors import DatabaseUnavailable, StoreError
 from gateway.auth.rate_limit import client_address
 from gateway.auth.refusals import AuthError, BadHost
@@ -41,21 +40,13 @@ def door(answer: Door) -> Callable[[Request], Awaitable[Response]]:
         except StoreError as error:
             log.warning("the store failed at %s: %s", request.url.path, error.code)
             return unavailable_reply(error.message)
-        except (OSError, PoolTimeout, DBAPIError) as error:
-            if isinstance(error, DBAPIError) and not is_connection_trouble(error):
+        except Exception as error:
+            if not is_connection_trouble(error):
                 raise
             log.warning("the control database cannot be reached: %s", type(error).__name__)
             return unavailable_reply(DatabaseUnavailable().message)
 
     return endpoint
-
-
-def is_connection_trouble(error: DBAPIError) -> bool:
-    """Whether the connection failed, and not the statement."""
-    # Class 08 is the connection, 53 a lack of resources, 57 an administrator who shuts down (PostgreSQL, Appendix A).
-    state = str(getattr(error.orig, "sqlstate", None) or "")
-    # A connection that was refused has no statement yet.
-    return error.statement is None or error.connection_invalidated or state[:2] in {"08", "53", "57"}
 
 
 def error_reply(status: int, text: str, headers: Mapping[str, str] | None = None) -> Response:

@@ -110,7 +110,7 @@ def start_parent(data_folder: Path) -> tuple[subprocess.Popen[str], int]:
 async def kill_parent(parent: subprocess.Popen[str], server_pid: int, how: signal.Signals) -> None:
     parent.send_signal(how)
     parent.communicate()
-    assert await eventually(lambda: is_gone(server_pid), seconds=5)
+    assert await eventually(lambda: is_gone(server_pid), seconds=20)
 
 
 async def test_server_answers_and_knows_unicode_without_a_locale_of_the_system(data_folder: Path) -> None:
@@ -163,7 +163,7 @@ async def test_killing_the_guard_as_well_leaves_no_server(data_folder: Path) -> 
         running._guarded.guard.kill()
         await running.stop()
 
-        assert await eventually(lambda: is_gone(running.pid), seconds=5)
+        assert await eventually(lambda: is_gone(running.pid), seconds=20)
 
 
 async def test_committed_rows_survive_kill_of_parent_and_server(data_folder: Path) -> None:
@@ -185,6 +185,17 @@ async def test_committed_rows_survive_kill_of_parent_and_server(data_folder: Pat
 
 def dsn_of(data_folder: Path, database: str) -> str:
     return f"postgresql:///{database}?host={(data_folder / 'embedded' / 'socket').resolve()}&user=ostiary"
+
+
+async def test_killed_server_is_started_again(data_folder: Path) -> None:
+    async with running_server(data_folder) as running:
+        watch = asyncio.create_task(running.keep_alive())
+        killed = running.pid
+        os.kill(killed, signal.SIGKILL)
+
+        assert await eventually(lambda: running.pid != killed, seconds=20)
+        assert await ask(running.dsn("postgres"), "select 1") == 1
+        watch.cancel()
 
 
 async def test_start_waits_for_a_predecessor_that_is_still_ending(data_folder: Path) -> None:

@@ -131,6 +131,13 @@ async def test_a_signed_token_must_fit_its_session(doors: Doors) -> None:
         assert (await doors.whoami(token)).status_code == 200
 
 
+async def test_a_session_that_is_past_its_end_counts_no_more_whatever_its_tokens_say(doors: Doors) -> None:
+    token = (await doors.log_in())["access_token"]
+    await doors.execute("update ostiary.session set expires_at = '2027-01-01'")
+
+    assert seen(await doors.whoami(token)) == REVOKED
+
+
 # --- refresh -----------------------------------------------------------------------------------------------------
 
 
@@ -307,6 +314,8 @@ async def test_without_its_listener_a_process_asks_the_database_each_time(doors:
     assert seen(await doors.whoami(token)) == REVOKED
     await doors.execute("update ostiary.role set deleted = false where role_id = :id", id=doors.world.ann)
     assert (await doors.whoami(token)).status_code == 200
+    await doors.execute("update ostiary.role set deleted = true where role_id = :id", id=doors.world.ann)
+    assert seen(await doors.whoami(token)) == REVOKED
     assert (await doors.client.get("/readyz")).json()["changes_heard"] is False
 
     before = len(doors.tenants.refreshed)
@@ -388,6 +397,15 @@ async def test_a_new_key_signs_at_once_and_a_retired_one_counts_no_more(doors: D
     await until(lambda: is_refused(doors, old))
     assert (await doors.whoami(old)).status_code == 422
     assert (await doors.whoami(new)).status_code == 200
+
+
+async def test_a_key_that_is_gone_takes_remembered_tokens_with_it(doors: Doors) -> None:
+    token = (await doors.log_in())["access_token"]
+    assert (await doors.whoami(token)).status_code == 200
+
+    doors.state.keys._keys.clear()
+
+    assert (await doors.whoami(token)).status_code == 422
 
 
 async def test_the_private_key_is_stored_sealed(doors: Doors) -> None:

@@ -69,7 +69,11 @@ async def test_relations_of_todo_have_the_names_of_the_contract(database: str) -
 
 async def test_filters_of_the_todo_rules_compare_the_owner_with_the_caller(database: str) -> None:
     model = await model_of(database, load_todo)
-    filtered = [rule for rule in policy.TODO.rules if rule.filter]
+    filtered = [
+        rule
+        for rule in policy.TODO.rules
+        if rule.filter and not any("roles_pbac." in target for target in rule.targets)
+    ]
 
     for rule in filtered:
         for target in rule.targets:
