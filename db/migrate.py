@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, column, select, table, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.engines import migration_engine
@@ -39,7 +39,8 @@ def _upgrade(connection: Connection) -> None:
 
 
 def _is_at_head(connection: Connection) -> bool:
-    table = f"{CONTROL_SCHEMA}.alembic_version"
-    if connection.scalar(text("select to_regclass(:table)"), {"table": table}) is None:
+    name = f"{CONTROL_SCHEMA}.alembic_version"
+    if connection.scalar(text("select to_regclass(:name)"), {"name": name}) is None:
         return False
-    return connection.scalars(text(f"select version_num from {table}")).all() == [HEAD]
+    applied = select(column("version_num")).select_from(table("alembic_version", schema=CONTROL_SCHEMA))
+    return connection.scalars(applied).all() == [HEAD]

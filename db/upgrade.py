@@ -1,4 +1,4 @@
-"""What Alembic does for `migrate`, apart from it: importing Alembic takes longer than a start that needs no migration."""
+"""What Alembic does for `migrate`, apart from it: to import Alembic takes long, and few starts migrate anything."""
 
 from pathlib import Path
 
