@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import Connection, column, select, table, text
+from sqlalchemy import Connection, Text, column, select, table, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.engines import migration_engine
@@ -42,5 +42,5 @@ def _is_at_head(connection: Connection) -> bool:
     name = f"{CONTROL_SCHEMA}.alembic_version"
     if connection.scalar(text("select to_regclass(:name)"), {"name": name}) is None:
         return False
-    applied = select(column("version_num")).select_from(table("alembic_version", schema=CONTROL_SCHEMA))
+    applied = select(column("version_num", Text)).select_from(table("alembic_version", schema=CONTROL_SCHEMA))
     return connection.scalars(applied).all() == [HEAD]
