@@ -5,13 +5,14 @@ import json
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, NoReturn, TypeVar
+from typing import Annotated, NoReturn, TypeVar, cast
 
 import asyncpg
 import typer
 from rich.console import Console
 from rich.syntax import Syntax
 from rich.table import Table
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.demo.load import load_flights_full
@@ -27,6 +28,7 @@ from db.sessions import end_sessions_of_role
 from db.tenant_database import TenantDatabase
 from db.tenants import announce_change, find_tenant, list_tenants, set_suspended
 from gateway.auth.principals import read_principal
+from gateway.plan_text import plan_text
 from gateway.provision import Credentials, NoEmbeddedServer, create_tenant, generate_password, provision_demo
 from gateway.serve import Control, Observer, open_control, serve
 from gateway.settings import Settings, SettingsInvalid, load_settings
@@ -38,13 +40,19 @@ from schema.query.schema_text import SchemaText
 
 app = typer.Typer(
     name="ostiary",
-    help="A GraphQL gateway for PostgreSQL: many tenants in one process, guarded by policy, default deny.",
+    help="A GraphQL gateway for PostgreSQL: many tenants in one process, guarded by policy, default deny.\n\n"
+    "Settings are environment variables, or lines of a file .env; docs/settings.md lists them. Without DATABASE_URL"
+    " an embedded PostgreSQL is used.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-tenants_app = typer.Typer(help="Tenants: a database, its roles and its rules.", no_args_is_help=True)
-roles_app = typer.Typer(help="Roles of a tenant: who can log in.", no_args_is_help=True)
+tenants_app = typer.Typer(
+    help="Add, list, refresh or suspend tenants: a database, its roles and its rules.", no_args_is_help=True
+)
+roles_app = typer.Typer(
+    help="Add and list the roles of a tenant, who log in, and give them passwords.", no_args_is_help=True
+)
 app.add_typer(tenants_app, name="tenant")
 app.add_typer(roles_app, name="role")
 
@@ -52,6 +60,15 @@ out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 Result = TypeVar("Result")
 TenantId = Annotated[int, typer.Argument(help="The tenant's id, as `ostiary tenant list` shows it.")]
+
+
+class VariablesUnreadable(PublicError):
+    """The variables of a command are not the JSON of an object."""
+
+    code = "VARIABLES_UNREADABLE"
+
+    def __init__(self) -> None:
+        super().__init__("The variables must be a JSON object, as in --variables '{\"limit\": 10}'.")
 
 
 class NoSuchLogin(PublicError):
@@ -71,18 +88,20 @@ def main() -> None:
         _fail("\n".join(invalid.faults), code=2)
     except PublicError as refusal:
         _fail(refusal.message)
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, DBAPIError) as error:
         _fail(_database_sentence(error))
 
 
 @app.command()
 def run(
-    host: Annotated[str | None, typer.Option(help="The address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option(help="The port to listen on; 0 takes a free one.")] = None,
-    data_dir: Annotated[Path | None, typer.Option(help="Folder of the embedded PostgreSQL and the master key.")] = None,
+    host: Annotated[str | None, typer.Option(help="The address to listen on. [default: 127.0.0.1]")] = None,
+    port: Annotated[int | None, typer.Option(help="The port to listen on; 0 takes a free one. [default: 8000]")] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Folder of the embedded PostgreSQL and the master key. [default: data]")
+    ] = None,
     demo: Annotated[bool | None, typer.Option(help="Make the demo tenants on the first start.")] = None,
 ) -> None:
-    """Serve, with an embedded PostgreSQL when DATABASE_URL is not set."""
+    """Serve until Ctrl-C; the first start makes the demo tenants and prints how to log in."""
     settings = load_settings(host=host, port=port, data_dir=data_dir, demo=demo)
     with err.status("Starting") as status:
 
@@ -100,7 +119,7 @@ def run(
 
 @app.command()
 def check() -> None:
-    """Check the settings and say everything that is wrong with them at once."""
+    """Check the settings, and tell everything that is wrong with them at once."""
     settings = load_settings()
     if settings.database_url.get_secret_value():
 
@@ -119,7 +138,7 @@ def check() -> None:
 
 @app.command()
 def migrate() -> None:
-    """Bring the control database up to this release."""
+    """Bring the control database up to this release; `run` does so by itself."""
 
     async def nothing(_: Control) -> None:
         return
@@ -131,10 +150,11 @@ def migrate() -> None:
 @app.command()
 def demo(
     full: Annotated[
-        Path | None, typer.Option(help="A folder with the nycflights13 CSV files: load all of them.")
+        Path | None,
+        typer.Option(help="A folder with the five nycflights13 CSV files, plain or gzipped: load all of them."),
     ] = None,
 ) -> None:
-    """Make the demo tenants, or load all 336,776 flights into the one that has them."""
+    """Make the demo tenants, and with --full load the flights of the whole year."""
 
     async def make(control: Control) -> list[Credentials]:
         if control.databases.embedded is None:
@@ -156,10 +176,15 @@ def demo(
 @tenants_app.command("add")
 def tenant_add(
     name: Annotated[str, typer.Argument(help="What people call the tenant.")],
-    dsn: Annotated[str, typer.Option(help="Its database: postgresql://user:password@host/database")],
-    schema: Annotated[list[str] | None, typer.Option(help="A schema to serve; can be repeated.")] = None,
+    dsn: Annotated[
+        str, typer.Option(help="Its database, any PostgreSQL from 14 on: postgresql://user:password@host/database")
+    ],
+    schema: Annotated[
+        list[str] | None,
+        typer.Option(help="A schema of the database to serve; may be given several times. [default: public]"),
+    ] = None,
 ) -> None:
-    """Add a tenant for a database; prints its id and its root's password, once."""
+    """Serve a database as a new tenant; prints its id and the password of its root role, once."""
 
     async def add(control: Control) -> Credentials:
         async with TenantDatabase(control.databases.resolve(dsn), max_connections=1) as database:
@@ -175,7 +200,7 @@ def tenant_add(
 
 @tenants_app.command("list")
 def tenant_list() -> None:
-    """List the tenants."""
+    """List the tenants, with their databases and whether they are suspended."""
 
     async def read(control: Control) -> tuple[Tenant, ...]:
         async with control.engine.connect() as connection:
@@ -191,7 +216,7 @@ def tenant_list() -> None:
 
 @tenants_app.command("refresh")
 def tenant_refresh(tenant_id: TenantId) -> None:
-    """Read a tenant's database again, and report which names could not be kept."""
+    """Read the tables of a tenant's database again, and tell which names GraphQL cannot have as they are."""
 
     async def refresh(control: Control) -> None:
         tenant = await _get_tenant(control, tenant_id)
@@ -211,7 +236,7 @@ def tenant_suspend(
     tenant_id: TenantId,
     resume: Annotated[bool, typer.Option("--resume", help="Let the tenant in again.")] = False,  # noqa: FBT002
 ) -> None:
-    """Shut a tenant out at once, or let it in again."""
+    """Shut a tenant out, existing tokens included; --resume lets it in again."""
 
     async def suspend(control: Control) -> None:
         await _get_tenant(control, tenant_id)
@@ -227,9 +252,9 @@ def role_add(
     tenant_id: TenantId,
     login: Annotated[str, typer.Argument(help="The name to log in with.")],
     name: Annotated[str | None, typer.Option(help="What people call the role.")] = None,
-    admin: Annotated[bool, typer.Option("--admin", help="Make it an administrator.")] = False,  # noqa: FBT002
+    admin: Annotated[bool, typer.Option("--admin", help="Make it an administrator, whom no rule binds.")] = False,  # noqa: FBT002
 ) -> None:
-    """Add a role; prints its password, once."""
+    """Add a role that can log in; prints its password, once."""
 
     async def add(control: Control) -> Credentials:
         tenant = await _get_tenant(control, tenant_id)
@@ -253,7 +278,7 @@ def role_add(
 
 @roles_app.command("list")
 def role_list(tenant_id: TenantId) -> None:
-    """List the roles of a tenant."""
+    """List the roles of a tenant, with what each may do."""
 
     async def read(control: Control) -> tuple[Role, ...]:
         await _get_tenant(control, tenant_id)
@@ -274,7 +299,9 @@ def role_list(tenant_id: TenantId) -> None:
 
 
 @roles_app.command("password")
-def role_password(tenant_id: TenantId, login: str) -> None:
+def role_password(
+    tenant_id: TenantId, login: Annotated[str, typer.Argument(help="The name that the role logs in with.")]
+) -> None:
     """Give a role a new password; prints it, once, and ends the role's sessions."""
 
     async def change(control: Control) -> Credentials:
@@ -293,12 +320,12 @@ def role_password(tenant_id: TenantId, login: str) -> None:
 def explain(
     tenant_id: TenantId,
     document: Annotated[str, typer.Argument(help="A GraphQL document, or - to read it from the standard input.")],
-    login: Annotated[str, typer.Option(help="The role to ask as.")] = "root",
-    variables: Annotated[str, typer.Option(help="The variables, as JSON.")] = "{}",
+    login: Annotated[str, typer.Option(help="The login of the role to ask as.")] = "root",
+    variables: Annotated[str, typer.Option(help="The variables, as a JSON object.")] = "{}",
 ) -> None:
-    """Print the plan and the SQL that a document becomes for a role."""
+    """Show the plan and the SQL that a GraphQL document becomes for a role, without running it."""
     text = sys.stdin.read() if document == "-" else document
-    given: dict[str, object] = json.loads(variables)
+    given = _parse_variables(variables)
 
     async def compile_it(control: Control) -> None:
         async with control.engine.connect() as connection:
@@ -316,15 +343,26 @@ def explain(
         finally:
             await tenants.close()
         out.print("plan", style="bold")
-        out.print(compiled.plan, markup=False)
+        out.print(plan_text(compiled.plan), markup=False, soft_wrap=True)
         steps = [step.statement for field in compiled.fields for step in field.steps]
         for statement in [compiled.statement] if compiled.statement else steps:
             out.print("statement", style="bold")
             out.print(Syntax(statement.text, "sql", word_wrap=True, background_color="default"))
             for number, source in enumerate(statement.sources, start=1):
-                out.print(f"  ${number}: {source}", markup=False)
+                out.print(f"  ${number}: {source}", markup=False, soft_wrap=True)
 
     _with_control(compile_it)
+
+
+def _parse_variables(text: str) -> dict[str, object]:
+    """The variables that a JSON text holds. Raises VariablesUnreadable."""
+    try:
+        value: object = json.loads(text)
+    except ValueError as error:
+        raise VariablesUnreadable from error
+    if not isinstance(value, dict):
+        raise VariablesUnreadable
+    return cast("dict[str, object]", value)
 
 
 async def _get_tenant(control: Control, tenant_id: int) -> Tenant:
@@ -382,7 +420,10 @@ def _progress(table: str, rows: int) -> None:
     err.print(f"\r{table}: {rows:,} rows", end="")
 
 
-def _database_sentence(error: Exception) -> str:
+def _database_sentence(error: BaseException) -> str:
+    if isinstance(error, DBAPIError):
+        # Its own text holds the statement.
+        error = error.driver_exception
     if isinstance(error, asyncpg.InvalidPasswordError | asyncpg.InvalidAuthorizationSpecificationError):
         return "The database refused the user or password of its address."
     if isinstance(error, asyncpg.InvalidCatalogNameError):
@@ -393,5 +434,5 @@ def _database_sentence(error: Exception) -> str:
 
 
 def _fail(sentence: str, *, code: int = 1) -> NoReturn:
-    err.print(sentence, style="red", markup=False)
+    err.print(sentence, style="red", markup=False, soft_wrap=True)
     raise SystemExit(code)
