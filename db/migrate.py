@@ -1,36 +1,21 @@
 """Bringing the control database to the form that `tables.py` describes."""
 
-from pathlib import Path
 from typing import Final
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Text, column, select, table, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.engines import migration_engine
-from db.errors import StoreError
 from db.tables import CONTROL_SCHEMA
 
 # Any number will do, as long as every release of Ostiary takes the same one.
 MIGRATION_LOCK: Final = 7_305_803_114
-
-
-class ControlDatabaseUnknown(StoreError):
-    """The control database has a form that this release does not know: a later one made it."""
-
-    code = "CONTROL_DATABASE_UNKNOWN"
-
-    def __init__(self) -> None:
-        super().__init__("The control database was migrated by a later release of Ostiary than this one.")
+HEAD: Final = "0002"
 
 
 async def migrate(dsn: str) -> None:
-    """Nothing; the control database is at the head of the migrations. All of them run in one transaction, and of
-    several processes that start at once one runs them while the others wait. Raises ControlDatabaseUnknown."""
+    """Nothing; the control database is at HEAD. All migrations run in one transaction, and of several processes that
+    start at once one runs them while the others wait. Raises ControlDatabaseUnknown."""
     engine = migration_engine(dsn)
     try:
         async with engine.begin() as connection:
@@ -43,29 +28,19 @@ async def migrate(dsn: str) -> None:
 async def is_current(engine: AsyncEngine) -> bool:
     """Whether the control database is at the head of the migrations that this release knows."""
     async with engine.connect() as connection:
-        applied = await connection.run_sync(_applied)
-    return applied == frozenset(ScriptDirectory.from_config(_config()).get_heads())
+        return await connection.run_sync(_is_at_head)
 
 
 def _upgrade(connection: Connection) -> None:
-    # Even with IF NOT EXISTS, CREATE SCHEMA asks for a right on the database that its users need not have.
-    if connection.scalar(text("select to_regnamespace(:schema)"), {"schema": CONTROL_SCHEMA}) is None:
-        connection.execute(text(f"create schema {CONTROL_SCHEMA}"))
-    config = _config()
-    config.attributes["connection"] = connection
-    try:
-        command.upgrade(config, "head")
-    except CommandError as error:
-        raise ControlDatabaseUnknown from error
+    if not _is_at_head(connection):
+        from db.upgrade import upgrade
+
+        upgrade(connection)
 
 
-def _applied(connection: Connection) -> frozenset[str]:
-    context = MigrationContext.configure(connection, opts={"version_table_schema": CONTROL_SCHEMA})
-    return frozenset(context.get_current_heads())
-
-
-def _config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
-    config.set_main_option("path_separator", "os")
-    return config
+def _is_at_head(connection: Connection) -> bool:
+    name = f"{CONTROL_SCHEMA}.alembic_version"
+    if connection.scalar(text("select to_regclass(:name)"), {"name": name}) is None:
+        return False
+    applied = select(column("version_num", Text)).select_from(table("alembic_version", schema=CONTROL_SCHEMA))
+    return connection.scalars(applied).all() == [HEAD]

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.syntax import Syntax
 from rich.table import Table
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.demo.load import load_flights_full
@@ -87,7 +88,7 @@ def main() -> None:
         _fail("\n".join(invalid.faults), code=2)
     except PublicError as refusal:
         _fail(refusal.message)
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, DBAPIError) as error:
         _fail(_database_sentence(error))
 
 
@@ -419,7 +420,10 @@ def _progress(table: str, rows: int) -> None:
     err.print(f"\r{table}: {rows:,} rows", end="")
 
 
-def _database_sentence(error: Exception) -> str:
+def _database_sentence(error: BaseException) -> str:
+    if isinstance(error, DBAPIError):
+        # Its own text holds the statement.
+        error = error.driver_exception
     if isinstance(error, asyncpg.InvalidPasswordError | asyncpg.InvalidAuthorizationSpecificationError):
         return "The database refused the user or password of its address."
     if isinstance(error, asyncpg.InvalidCatalogNameError):

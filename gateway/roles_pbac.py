@@ -77,8 +77,8 @@ class ControlEndpoint:
                 return data_reply(b'{"data":{"__typename":"Query"}}', media_type)
             head, request = await read_request(scope, receive, state.http_limits)
             if not isinstance(request, list):
-                return await self._reply_to(state, principal, request, head.media_type)
-            replies = [await self._reply_to(state, principal, each, head.media_type) for each in request]
+                return await self._execute(scope, state, principal, request, head.media_type)
+            replies = [await self._reply_to(scope, state, principal, each, head.media_type) for each in request]
             return batch_reply(replies, head.media_type)
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets an answer, and the log the rest
             public = publish(error)
@@ -86,15 +86,15 @@ class ControlEndpoint:
             return error_reply(public, media_type)
 
     async def _reply_to(
-        self, state: AppState, principal: Principal, request: GraphQLRequest, media_type: MediaType
+        self, scope: Scope, state: AppState, principal: Principal, request: GraphQLRequest, media_type: MediaType
     ) -> Reply:
         try:
-            return await self._execute(state, principal, request, media_type)
+            return await self._execute(scope, state, principal, request, media_type)
         except PublicError as error:
             return error_reply(error, media_type)
 
     async def _execute(
-        self, state: AppState, principal: Principal, request: GraphQLRequest, media_type: MediaType
+        self, scope: Scope, state: AppState, principal: Principal, request: GraphQLRequest, media_type: MediaType
     ) -> Reply:
         schema = control_schema()
         document = read_document(request.query, state.document_limits)
@@ -118,7 +118,9 @@ class ControlEndpoint:
         result = await schema.answer(document, variables, request.operation_name, context)
         data = orjson.dumps(result.data)
         if result.errors:
-            return errors_reply(wire_errors(result.errors), media_type, data=data)
+            public = [publish_execution(error) for error in result.errors]
+            scope[OUTCOME] = outcome_of(public[0])
+            return errors_reply(wire_errors(result.errors, public), media_type, data=data)
         copy_to_top = request.from_form and state.settings.form_fields_at_top
         return data_reply(b'{"data":' + data + b"}", media_type, copy_to_top=copy_to_top)
 
@@ -161,19 +163,22 @@ def _lent(state: AppState, principal: Principal) -> Lent:
     return Lent(tenant_model, introspect, refresh, issue_token, state.passwords.hash, state.passwords.verify)
 
 
-def wire_errors(errors: Sequence[GraphQLError]) -> list[JsonObject]:
-    """The members of `errors` for what an execution ran into; what was not written to be shown has become an id."""
-    return [member for error in errors for member in _wire_error(error)]
-
-
-def _wire_error(error: GraphQLError) -> list[JsonObject]:
-    locations = [(place.line, place.column) for place in error.locations or ()]
-    # What graphql-core says by itself during execution is about the arguments that the caller wrote.
-    public = publish(error.original_error) if error.original_error else ArgumentInvalid(clip(error.message))
-    return graphql_errors(public, path=error.path, locations=locations)
-
-
 class ArgumentInvalid(PublicError):
     """An argument whose value does not fit its type."""
 
     code = "BAD_USER_INPUT"
+
+
+def publish_execution(error: GraphQLError) -> PublicError:
+    """What may be shown of an error that an execution ran into; what was not written to be shown becomes an id."""
+    # What graphql-core says by itself during execution is about the arguments that the caller wrote.
+    return publish(error.original_error) if error.original_error else ArgumentInvalid(clip(error.message))
+
+
+def wire_errors(errors: Sequence[GraphQLError], public: Sequence[PublicError]) -> list[JsonObject]:
+    """The members of `errors`: what may be shown, with where it happened."""
+    members: list[JsonObject] = []
+    for error, shown in zip(errors, public, strict=True):
+        locations = [(place.line, place.column) for place in error.locations or ()]
+        members += graphql_errors(shown, path=error.path, locations=locations)
+    return members

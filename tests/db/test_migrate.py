@@ -7,8 +7,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.engines import control_engine
-from db.migrate import ControlDatabaseUnknown, is_current, migrate
+from db.migrate import HEAD, is_current, migrate
 from db.tables import metadata
+from db.upgrade import ControlDatabaseUnknown, heads
 from schema.principal import CAPABILITIES
 from tests.databases import Databases
 
@@ -109,3 +110,7 @@ async def test_every_capability_is_in_the_table_of_capabilities(connection: Asyn
     stored = await connection.scalars(text("select capability from ostiary.capability"))
 
     assert set(stored) == set(CAPABILITIES)
+
+
+def test_the_head_that_a_start_looks_for_is_the_last_migration() -> None:
+    assert heads() == {HEAD}

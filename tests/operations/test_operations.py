@@ -89,7 +89,7 @@ async def test_the_operation_gives_its_sql_and_its_answer(path: Path, template: 
 
     for suffix, found in ((".sql", sql), (".json", json.dumps(answer, indent=2, ensure_ascii=False) + "\n")):
         expected = path.with_suffix(suffix)
-        if os.environ.get("OSTIARY_SNAPSHOTS"):
+        if os.environ.get("OSTIARY_WRITE_SNAPSHOTS"):
             expected.write_text(found, "utf-8")
         assert found == expected.read_text("utf-8")
 

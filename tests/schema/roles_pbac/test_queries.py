@@ -48,6 +48,37 @@ async def test_a_root_field_is_one_statement_however_deep(control: Control) -> N
     assert len([each for each in control.statements if "roles_pbac" in each]) == 1
 
 
+async def test_root_fields_side_by_side_are_all_answered(control: Control) -> None:
+    fields = " ".join(f"r{number}: role {{ login }}" for number in range(20))
+
+    data = await control.good(control.root_id, f"{{ {fields} }}")
+
+    assert data == {f"r{number}": [{"login": "root"}] for number in range(20)}
+
+
+async def test_a_field_that_fails_leaves_the_others(control: Control) -> None:
+    answer = await control.ask(
+        control.root_id,
+        '{ a: role { login } b: role(filter: "x = 1") { login } c: role(limit: -1) { login } d: role { login } }',
+    )
+
+    root = [{"login": "root"}]
+    assert answer.data == {"a": root, "b": None, "c": None, "d": root}
+    assert answer.codes == ["UNKNOWN_COLUMN", "INVALID_PAGE"]
+
+
+async def test_contact_information_is_not_shown_to_who_may_view_roles(control: Control) -> None:
+    able = await control.add_role("able", "view_role")
+    await control.add_rule("view_role", "roles_pbac.roles", to=able)
+    given = dict.fromkeys(("address", "city", "stateprov", "mailcd", "phone", "email"), "x")
+    create = "mutation ($i: role_contactinfoInput) { create_role_contactinfo(input: $i) { roleid } }"
+    await control.good(control.root_id, create, i=given | {"roleid": control.root_id})
+
+    data = await control.good(able, '{ role_contactinfo { city } role(ordering: ["roleid"]) { contactinfo { city } } }')
+
+    assert data == {"role_contactinfo": [], "role": [{"contactinfo": None}, {"contactinfo": None}]}
+
+
 async def test_rows_are_filtered_ordered_and_cut(control: Control) -> None:
     for login in ("ann", "bob", "cid"):
         await control.add_role(login, "login")

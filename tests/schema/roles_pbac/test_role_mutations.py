@@ -1,5 +1,7 @@
 """Who creates, changes and deletes which roles, and what comes of it."""
 
+import asyncio
+
 import pytest
 
 from db.passwords import verify_password
@@ -307,6 +309,26 @@ async def test_a_class_of_kind_create_takes_in_what_a_member_creates(control: Co
 
     assert (await control.role(int(created["roleid"]))).class_ids == {users}
     assert (await control.role(int(by_root["roleid"]))).class_ids == frozenset()
+
+
+async def test_changes_of_one_tenant_follow_each_other(control: Control) -> None:
+    ann = await control.add_role("ann")
+    bob = await control.add_role("bob")
+
+    answers = await asyncio.gather(
+        control.ask(control.root_id, UPDATE, i=an_input(control, "ann", parentid=bob), r=ann),
+        control.ask(control.root_id, UPDATE, i=an_input(control, "bob", parentid=ann), r=bob),
+    )
+
+    assert sorted(answer.codes for answer in answers) == [[], ["PARENT_CYCLE"]]
+
+
+async def test_of_two_who_want_one_login_one_has_it(control: Control) -> None:
+    answers = await asyncio.gather(
+        *(control.ask(control.root_id, CREATE, i=an_input(control, "ann")) for _ in range(4))
+    )
+
+    assert sorted(answer.codes for answer in answers) == [[], *[["LOGIN_TAKEN"]] * 3]
 
 
 async def test_contact_information_is_kept_by_the_role_itself(control: Control) -> None:
