@@ -7,11 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 from pydantic import SecretStr
+from starlette.routing import Route
 
 import db
 import gateway as gateway_package
 import schema
 from db.errors import PublicError
+from gateway.app import routes
 from gateway.auth.refusals import AuthError
 from gateway.errors import RequestError, graphql_status
 from gateway.settings import Settings, variable_of
@@ -120,3 +122,11 @@ def ask(gateway: Gateway, document: str) -> dict[str, object]:
 
 def test_there_are_examples() -> None:
     assert sum(len(examples(page)) for page in PAGES) >= 10
+
+
+def test_the_page_of_the_wire_has_every_address() -> None:
+    rows = [row for row in table_rows(read_document("docs/wire.md")) if row[0].startswith("`/")]
+
+    paths = {route.path for route in routes(Settings(metrics=True)) if isinstance(route, Route)}
+
+    assert {row[0].strip("`") for row in rows} == {path for path in paths if "{" not in path}
