@@ -42,7 +42,7 @@ def flights_root(wire: Wire) -> str:
     return str(wire.enter(wire.login("flights"))["access_token"])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def nobody(gateway: Gateway) -> str:
     """An access token of the todo tenant's Nobody role."""
     return gateway.anonymous("todo")

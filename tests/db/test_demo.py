@@ -477,7 +477,8 @@ async def test_new_status_does_not_collide_with_the_first_ones(connection: Conne
 async def test_rules_name_only_tables_that_exist(connection: Connection) -> None:
     for tenant, load in ((policy.FLIGHTS, load_flights), (policy.TODO, load_todo)):
         await load(connection)
-        targets = {target for rule in tenant.rules for target in rule.targets} - {"roles_pbac.roles"}
+        named = {target for rule in tenant.rules for target in rule.targets}
+        targets = {target for target in named if not target.startswith("roles_pbac.")}
         assert targets
         for target in targets:
             assert await connection.fetchval("select to_regclass($1) is not null", target), target
