@@ -7,11 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 from pydantic import SecretStr
+from starlette.routing import Route
 
 import db
 import gateway as gateway_package
 import schema
 from db.errors import PublicError
+from gateway.app import routes
 from gateway.auth.refusals import AuthError
 from gateway.errors import RequestError, graphql_status
 from gateway.settings import Settings, variable_of
@@ -84,15 +86,22 @@ def status_of(error: type[PublicError]) -> str:
     return str(graphql_status(DocumentError.__new__(error) if issubclass(error, DocumentError) else PublicError("")))
 
 
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """A gateway at its first start, whose demo data no other test has changed."""
+    with Gateway.start(tmp_path_factory.mktemp("untouched")) as running:
+        yield running
+
+
 PAGES = [f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md"))]
 
 
 @pytest.mark.server
 @pytest.mark.parametrize("page", PAGES)
-def test_every_example_is_answered_as_it_is_shown(gateway: Gateway, page: str) -> None:
+def test_every_example_is_answered_as_it_is_shown(untouched: Gateway, page: str) -> None:
     """A block `graphql` begins with a comment that says who asks where: `# analyst of flights at /query`."""
     for asked, shown in examples(page):
-        assert json.loads(json.dumps(ask(gateway, asked.text))) == json.loads(shown.text), asked.text
+        assert ask(untouched, asked.text) == json.loads(shown.text), asked.text
 
 
 def examples(page: str) -> list[tuple[Block, Block]]:
@@ -113,3 +122,11 @@ def ask(gateway: Gateway, document: str) -> dict[str, object]:
 
 def test_there_are_examples() -> None:
     assert sum(len(examples(page)) for page in PAGES) >= 10
+
+
+def test_the_page_of_the_wire_has_every_address() -> None:
+    rows = [row for row in table_rows(read_document("docs/wire.md")) if row[0].startswith("`/")]
+
+    paths = {route.path for route in routes(Settings(metrics=True)) if isinstance(route, Route)}
+
+    assert {row[0].strip("`") for row in rows} == {path for path in paths if "{" not in path}
