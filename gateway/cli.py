@@ -5,7 +5,7 @@ import json
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, NoReturn, TypeVar
+from typing import Annotated, NoReturn, TypeVar, cast
 
 import asyncpg
 import typer
@@ -62,6 +62,15 @@ class NoSuchLogin(PublicError):
 
     def __init__(self, login: str, tenant_id: int) -> None:
         super().__init__(f"No such role {login} for tenant {tenant_id}.")
+
+
+class VariablesInvalid(PublicError):
+    """The variables on the command line are not a JSON object."""
+
+    code = "VARIABLES_INVALID"
+
+    def __init__(self) -> None:
+        super().__init__("The variables must be a JSON object.")
 
 
 def main() -> None:
@@ -299,7 +308,7 @@ def explain(
 ) -> None:
     """Print the plan and the SQL that a document becomes for a role."""
     text = sys.stdin.read() if document == "-" else document
-    given: dict[str, object] = json.loads(variables)
+    given = _parse_variables(variables)
 
     async def compile_it(control: Control) -> None:
         async with control.engine.connect() as connection:
@@ -326,6 +335,16 @@ def explain(
                 out.print(f"  ${number}: {source}", markup=False)
 
     _with_control(compile_it)
+
+
+def _parse_variables(text: str) -> dict[str, object]:
+    try:
+        given = json.loads(text)
+    except ValueError as error:
+        raise VariablesInvalid from error
+    if not isinstance(given, dict):
+        raise VariablesInvalid
+    return cast("dict[str, object]", given)
 
 
 async def _get_tenant(control: Control, tenant_id: int) -> Tenant:
