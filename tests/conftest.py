@@ -42,12 +42,14 @@ class SharedServer:
 
 SERVER = pytest.StashKey[SharedServer]()
 GIVEN_DSN = pytest.StashKey[str | None]()
+FLIGHTS_FOLDER = pytest.StashKey[str | None]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[SERVER] = SharedServer()
     # Taken out of the environment: a gateway that a test starts would call it an unknown setting.
     config.stash[GIVEN_DSN] = os.environ.pop("OSTIARY_TEST_DSN", None)
+    config.stash[FLIGHTS_FOLDER] = os.environ.pop("OSTIARY_FLIGHTS_FOLDER", None)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
