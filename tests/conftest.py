@@ -8,13 +8,14 @@ import asyncio
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from db.embedded import RunningServer, start_embedded
 from tests.databases import Databases
-from tests.folders import cluster_folder
+from tests.folders import FolderFactory, cluster_folder
 from tests.gateways import Gateway
 from tests.wire import Person, Wire, make_person
 from tests.worlds import World, open_world
@@ -60,6 +61,24 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pytest_configure_node(node: Any) -> None:
     """Called by pytest-xdist in the controller, before a worker starts."""
     node.workerinput[WORKER_INPUT] = node.config.stash[GIVEN_DSN] or node.config.stash[SERVER].dsn()
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """A folder for this test alone, in the place of pytest's own.
+
+    That one is shut to all but its owner, so that an embedded server which root starts in it would have to keep its
+    data outside, in /var/lib/ostiary, for good.
+    """
+    with cluster_folder() as folder:
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def tmp_path_factory() -> Iterator[FolderFactory]:
+    """Folders that last for the whole run, in the place of pytest's own for the same reason."""
+    with cluster_folder() as folder:
+        yield FolderFactory(folder)
 
 
 @pytest.fixture(scope="session")

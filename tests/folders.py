@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 MEMORY = Path("/dev/shm")
@@ -23,6 +24,20 @@ def cluster_folder() -> Generator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder)
+
+
+class FolderFactory:
+    """Makes folders below one, which every account may pass through."""
+
+    def __init__(self, base: Path) -> None:
+        self._base = base
+        self._numbers = count()
+
+    def mktemp(self, basename: str) -> Path:
+        folder = self._base / f"{basename}{next(self._numbers)}"
+        folder.mkdir()
+        folder.chmod(0o711)
+        return folder
 
 
 def may_use_memory() -> bool:
