@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, cast
 import asyncpg
 from asyncpg.transaction import Transaction
 
+from db.engines import asyncpg_dsn
 from db.errors import DatabaseUnavailable, OutcomeUnknown, StatementTimedOut, StoreError
 from db.refusals import refusal_of
 
@@ -189,9 +190,10 @@ class TenantDatabase:
     async def _open(self) -> asyncpg.Pool[asyncpg.Record]:
         async with self._opening:
             if self._pool is None:
+                address = asyncpg_dsn(self._dsn)
                 try:
                     self._pool = await asyncpg.create_pool(
-                        self._dsn,
+                        address,
                         min_size=0,
                         max_size=self._max_connections,
                         timeout=self._acquire_seconds,

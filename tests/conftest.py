@@ -16,6 +16,8 @@ from db.embedded import RunningServer, start_embedded
 from tests.databases import Databases
 from tests.folders import cluster_folder
 from tests.gateways import Gateway
+from tests.wire import Person, Wire, make_person
+from tests.worlds import World, open_world
 
 WORKER_INPUT = "ostiary_dsn"
 
@@ -40,12 +42,14 @@ class SharedServer:
 
 SERVER = pytest.StashKey[SharedServer]()
 GIVEN_DSN = pytest.StashKey[str | None]()
+FLIGHTS_FOLDER = pytest.StashKey[str | None]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[SERVER] = SharedServer()
     # Taken out of the environment: a gateway that a test starts would call it an unknown setting.
     config.stash[GIVEN_DSN] = os.environ.pop("OSTIARY_TEST_DSN", None)
+    config.stash[FLIGHTS_FOLDER] = os.environ.pop("OSTIARY_FLIGHTS_FOLDER", None)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -101,3 +105,54 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """The name of the argument in place of a long text: it may hold a random key, and then the workers of
     pytest-xdist would not agree on which tests there are."""
     return argname if isinstance(val, str | bytes) and len(val) > 30 else None
+
+
+@pytest.fixture(scope="session")
+def wire(gateway: Gateway) -> Iterator[Wire]:
+    with gateway.client() as client:
+        yield Wire(gateway, client)
+
+
+@pytest.fixture(scope="session")
+def todo(wire: Wire) -> int:
+    return wire.login("todo").tenant_id
+
+
+@pytest.fixture(scope="session")
+def flights(wire: Wire) -> int:
+    return wire.login("flights").tenant_id
+
+
+@pytest.fixture(scope="session")
+def root(wire: Wire) -> str:
+    """An access token of the todo tenant's root."""
+    return str(wire.enter(wire.login("todo"))["access_token"])
+
+
+@pytest.fixture(scope="session")
+def flights_root(wire: Wire) -> str:
+    return str(wire.enter(wire.login("flights"))["access_token"])
+
+
+@pytest.fixture
+def nobody(gateway: Gateway) -> str:
+    """An access token of the todo tenant's Nobody role."""
+    return gateway.anonymous("todo")
+
+
+@pytest.fixture
+def person(wire: Wire, root: str, todo: int) -> Person:
+    """A user of the todo tenant that this test has for itself."""
+    return make_person(wire, root, todo)
+
+
+@pytest.fixture(scope="session")
+def world(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A second gateway, whose tenant has one of everything and no anonymous logins yet."""
+    with open_world(databases, tmp_path_factory.mktemp("world")) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def world_root(world: Wire) -> str:
+    return str(world.enter(world.login("world"))["access_token"])

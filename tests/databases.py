@@ -55,6 +55,18 @@ class Databases:
         """Nothing; the statements have run in the server's own database."""
         self._wait(self._connection.execute(statements))
 
+    def execute_in(self, dsn: str, statements: str) -> None:
+        """Nothing; the statements have run in the database of this DSN."""
+
+        async def execute() -> None:
+            connection = await asyncpg.connect(dsn)
+            try:
+                await connection.execute(statements)
+            finally:
+                await connection.close()
+
+        self._wait(execute())
+
     def _wait(self, work: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=60)
 

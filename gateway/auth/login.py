@@ -72,7 +72,7 @@ async def _log_in(request: Request, state: AppState, credentials: Credentials) -
     address = address_of(request, state)
     await state.limiter.hit_login(address, credentials.tenant_id, credentials.login)
     role = await _check_password(state, credentials.tenant_id, credentials.login, credentials.password)
-    async with state.engine.begin() as connection:
+    async with state.passwords.turns, state.engine.begin() as connection:
         tenant = await find_tenant(connection, role.tenant_id, state.master_key)
         now = await find_login(connection, role.tenant_id, role.login)
         # What was true before the password was checked may have changed while it was.
@@ -89,7 +89,7 @@ async def _log_in(request: Request, state: AppState, credentials: Credentials) -
 async def _check_password(state: AppState, tenant_id: int, login: str, password: str) -> Role:
     """The role whose login and password these are. Raises NoSuchTenant, TenantSuspended, NoSuchRole,
     InvalidCredentials; when logins are concealed only the last, after as much work."""
-    async with state.engine.connect() as connection:
+    async with state.passwords.turns, state.engine.connect() as connection:
         tenant = await find_tenant(connection, tenant_id, state.master_key)
         role = await find_login(connection, tenant_id, login)
     if not state.settings.conceal_logins:

@@ -3,10 +3,13 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import ParamSpec, TypeVar
+from typing import Final, ParamSpec, TypeVar
 
 from db.passwords import DUMMY_HASH, hash_password, verify_password
 from gateway.auth.refusals import TooBusy
+
+# Half of db.engines.POOL_SIZE.
+CONNECTIONS_FOR_LOGINS: Final = 5
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -18,6 +21,9 @@ class PasswordChecker:
     def __init__(self, *, threads: int, queue: int) -> None:
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="password")
         self._room = threads + queue
+        # Logins queue here and not for the control database's connections, where waiting ends with an error after
+        # seconds, and of which the requests of those who are logged in need some too.
+        self.turns = asyncio.Semaphore(CONNECTIONS_FOR_LOGINS)
 
     async def verify(self, password_hash: str | None, password: str) -> bool:
         """Whether it is the password of that hash; without a hash False, at the same cost. Raises TooBusy."""

@@ -4,7 +4,7 @@ import asyncio
 import json
 import socket
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 import uvicorn
@@ -36,11 +36,14 @@ async def send(port: int, request: bytes) -> bytes:
     try:
         writer.write(request)
         await writer.drain()
-        return await asyncio.wait_for(reader.read(), 10)
+        return await asyncio.wait_for(reader.read(), 60)
     except ConnectionError:
         return b""
     finally:
         writer.close()
+        # Without this the transport may outlive the loop, and pytest calls that a leak.
+        with suppress(ConnectionError):
+            await writer.wait_closed()
 
 
 def a_login(world: World, *headers: str, body: bytes | None = None) -> bytes:

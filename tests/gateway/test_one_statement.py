@@ -1,0 +1,233 @@
+"""A query is one statement, by PostgreSQL's own log, and its answer is that of SQL written by hand.
+
+On the flights that are shipped, and on all of them when OSTIARY_FLIGHTS_FOLDER names the folder of their files.
+"""
+
+import asyncio
+import re
+import time
+from collections import Counter
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+
+from db.embedded import EmbeddedServer, find_running
+from tests.commands import ostiary
+from tests.conftest import FLIGHTS_FOLDER
+from tests.folders import cluster_folder
+from tests.gateways import Gateway
+
+pytestmark = [pytest.mark.server, pytest.mark.postgres]
+
+PATIENCE_SECONDS = 20.0
+# How many flights there were in the first 14 days of 2013.
+SHIPPED = 12_208
+LOGGED = re.compile(r"^flights ostiary\|LOG:  (?:execute [^:]+|statement): (.*(?:\n\t.*)*)", re.MULTILINE)
+
+LATE = """{
+  flights(filter: "origin = 'JFK' and dep_delay > 60", ordering: ["dep_delay desc"], limit: 20) {
+    flight dep_delay airline { name } plane { model seats }
+  }
+}"""
+LATE_SQL = """
+select f.flight, f.dep_delay, a.name, p.model, p.seats
+from flights f join airlines a on a.carrier = f.carrier left join planes p on p.tailnum = f.tailnum
+where f.origin = 'JFK' and f.dep_delay > 60
+order by f.dep_delay desc
+fetch first 20 rows with ties
+"""
+
+NO_PLANE = {"model": None, "seats": None}
+
+DEEP = """{
+  airports(filter: "faa = 'JFK'") {
+    faa name
+    flights_collection(filter: "day = 1 and hour < 7", ordering: ["flightid"], limit: 3) {
+      flight
+      plane { tailnum flights_collection(ordering: ["flightid"], limit: 2) { flight airline { name } } }
+    }
+  }
+  airlines(ordering: ["carrier"]) { carrier name }
+  planes(filter: "seats > 300", ordering: ["tailnum"], limit: 2) { tailnum seats }
+}"""
+
+AGGREGATES = """{
+  Aggregates { count(subquery: "{flights{flightid origin}}") max(subquery: "{flights{dep_delay airline{name}}}") }
+}"""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "flights_gateway" in metafunc.fixturenames:
+        folder = metafunc.config.stash[FLIGHTS_FOLDER]
+        given = [None, folder] if folder else [None]
+        metafunc.parametrize(
+            "flights_gateway", given, ids=["shipped", "all"][: len(given)], indirect=True, scope="module"
+        )
+
+
+@pytest.fixture(scope="module")
+def flights_gateway(request: pytest.FixtureRequest) -> Iterator[Gateway]:
+    """A gateway with the shipped flights, or with all of them."""
+    folder: str | None = request.param
+    if folder is None:
+        yield request.getfixturevalue("gateway")
+        return
+    with cluster_folder() as data_folder, Gateway.start(data_folder) as gateway:
+        loaded = ostiary("demo", "--full", folder, data_folder=data_folder)
+        assert loaded.code == 0, loaded.error
+        yield gateway
+
+
+class Log:
+    """What PostgreSQL has logged of the gateway's statements on the flights, since the last `clear`."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._seen = 0
+
+    def clear(self) -> None:
+        self._seen = self._file.stat().st_size
+
+    def statements(self) -> list[str]:
+        return LOGGED.findall(self._file.read_bytes()[self._seen :].decode())
+
+
+@pytest.fixture
+def log(flights_gateway: Gateway) -> Iterator[Log]:
+    """The log, with every statement in it as long as the test runs."""
+    with logging_of_statements(server_of(flights_gateway)):
+        log = Log(flights_gateway.data_folder / "postgres" / "embedded" / "server.log")
+        log.clear()
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not log.statements():
+            # Each session notices the new settings by itself.
+            assert time.monotonic() < deadline
+            flights_gateway.ask(flights_gateway.access("flights"), "{ airlines { name } }")
+        yield log
+
+
+@contextmanager
+def logging_of_statements(server: EmbeddedServer) -> Generator[None]:
+    asyncio.run(
+        execute(
+            server,
+            "alter system set log_statement = 'all'",
+            "alter system set log_line_prefix = '%d %a|'",
+            "select pg_reload_conf()",
+        )
+    )
+    try:
+        yield
+    finally:
+        asyncio.run(
+            execute(
+                server,
+                "alter system reset log_statement",
+                "alter system reset log_line_prefix",
+                "select pg_reload_conf()",
+            )
+        )
+
+
+def server_of(gateway: Gateway) -> EmbeddedServer:
+    server = find_running(gateway.data_folder / "postgres")
+    assert server is not None
+    return server
+
+
+async def execute(server: EmbeddedServer, *statements: str) -> None:
+    connection = await asyncpg.connect(server.dsn("postgres"))
+    for statement in statements:
+        await connection.execute(statement)
+    await connection.close()
+
+
+def rows(gateway: Gateway, query: str) -> list[Any]:
+    """What PostgreSQL answers to SQL, asked without the gateway."""
+
+    async def fetch() -> list[Any]:
+        connection = await asyncpg.connect(server_of(gateway).dsn("flights"))
+        try:
+            return await connection.fetch(query)
+        finally:
+            await connection.close()
+
+    return asyncio.run(fetch())
+
+
+def ask(gateway: Gateway, query: str) -> Any:
+    body = gateway.ask(gateway.access("flights"), query)
+    assert "errors" not in body, body
+    return body["data"]
+
+
+@pytest.mark.parametrize("query", [LATE, DEEP, AGGREGATES], ids=["late", "deep", "aggregates"])
+def test_a_query_is_one_statement(flights_gateway: Gateway, log: Log, query: str) -> None:
+    log.clear()
+
+    ask(flights_gateway, query)
+
+    assert len(log.statements()) == 1, log.statements()
+
+
+def test_the_latest_flights_are_those_of_sql_written_by_hand(flights_gateway: Gateway) -> None:
+    # Which of several flights with the same delay come first is nobody's to say.
+    allowed = Counter(tuple(row.values()) for row in rows(flights_gateway, LATE_SQL))
+
+    answered = ask(flights_gateway, LATE)["flights"]
+
+    found = [
+        (each["flight"], each["dep_delay"], each["airline"]["name"], *(each["plane"] or NO_PLANE).values())
+        for each in answered
+    ]
+    assert [row[1] for row in found] == sorted((row[1] for row in allowed.elements()), reverse=True)[:20]
+    assert Counter(found) <= allowed
+
+
+def test_a_deep_query_with_several_roots_gives_what_sql_gives(flights_gateway: Gateway) -> None:
+    data = ask(flights_gateway, DEEP)
+
+    [jfk] = data["airports"]
+    early = rows(
+        flights_gateway,
+        "select flight, tailnum from flights where origin = 'JFK' and day = 1 and hour < 7 order by flightid limit 3",
+    )
+    assert [(flight["flight"], flight["plane"]["tailnum"]) for flight in jfk["flights_collection"]] == [
+        (row["flight"], row["tailnum"]) for row in early
+    ]
+    for flight in jfk["flights_collection"]:
+        of_the_plane = rows(
+            flights_gateway,
+            "select f.flight, a.name from flights f join airlines a on a.carrier = f.carrier"
+            f" where f.tailnum = '{flight['plane']['tailnum']}' order by f.flightid limit 2",
+        )
+        assert flight["plane"]["flights_collection"] == [
+            {"flight": row["flight"], "airline": {"name": row["name"]}} for row in of_the_plane
+        ]
+    carriers = rows(flights_gateway, "select carrier, name from airlines order by carrier")
+    assert data["airlines"] == [dict(row) for row in carriers]
+    largest = rows(flights_gateway, "select tailnum, seats from planes where seats > 300 order by tailnum limit 2")
+    assert data["planes"] == [dict(row) for row in largest]
+
+
+def test_aggregates_are_those_of_sql(flights_gateway: Gateway) -> None:
+    counts = rows(flights_gateway, "select count(*), origin from flights group by origin")
+    latest = rows(
+        flights_gateway,
+        "select max(dep_delay), name as airline_name from flights join airlines using (carrier) group by name",
+    )
+
+    answered = ask(flights_gateway, AGGREGATES)["Aggregates"]
+
+    assert sorted(answered["count"], key=str) == sorted(map(dict, counts), key=str)
+    assert sorted(answered["max"], key=str) == sorted(map(dict, latest), key=str)
+
+
+def test_as_many_flights_are_there_as_were_loaded(flights_gateway: Gateway, request: pytest.FixtureRequest) -> None:
+    [[count]] = rows(flights_gateway, "select count(*) from flights")
+
+    assert count == (336_776 if "[all]" in request.node.name else SHIPPED)
