@@ -393,9 +393,15 @@ def _with_control(work: Callable[[Control], Awaitable[Result]]) -> Result:
 
 def _welcome(address: str, made: list[Credentials]) -> None:
     out.print(f"\nOstiary is open at [bold]{address}[/bold]")
-    out.print(f"  GraphiQL   {address}/graphiql")
-    out.print(f"  log in     POST {address}/auth      anonymously POST {address}/anonauth")
-    out.print(f"  ask        POST {address}/query     control     POST {address}/roles_pbac\n")
+    for what, where in (
+        ("GraphiQL", "/graphiql"),
+        ("log in", "/auth"),
+        ("as a visitor", "/anonauth"),
+        ("ask", "/query"),
+        ("who may what", "/roles_pbac"),
+    ):
+        out.print(f"  {what:<14}{address}{where}", soft_wrap=True, markup=False)
+    out.print()
     _show_credentials(made)
     if made:
         out.print("Try it:", style="bold")

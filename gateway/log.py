@@ -73,6 +73,9 @@ def configure_logging(form: Literal["json", "console"] = "json", level: str = "I
         logging.getLogger(name).propagate = True
     # SQLAlchemy writes statements and their parameters at INFO.
     logging.getLogger("sqlalchemy.engine").setLevel(logging.WARNING)
+    # Steps that went well, which would hide what a first start has to say.
+    for name in ("alembic", "uvicorn.error"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def request_id(scope: Scope) -> str:

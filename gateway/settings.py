@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Annotated, Final, Literal, TypeVar
 
 from limits import parse_many
+from limits.errors import ConfigurationError
+from limits.storage import storage_from_string
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -159,6 +161,11 @@ class Settings(BaseSettings):
     def _check_storage(cls, value: str) -> str:
         if not value.startswith("async+"):
             raise ValueError("must begin with async+")
+        try:
+            storage_from_string(value)
+        except ConfigurationError as error:
+            # Its own text may hold the address, and in that a password.
+            raise ValueError("is no storage that can be used; for a Redis install the package coredis") from error
         return value
 
     @field_validator("base_url")

@@ -3,6 +3,7 @@
 import importlib
 import json
 import pkgutil
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -130,3 +131,30 @@ def test_the_page_of_the_wire_has_every_address() -> None:
     paths = {route.path for route in routes(Settings(metrics=True)) if isinstance(route, Route)}
 
     assert {row[0].strip("`") for row in rows} == {path for path in paths if "{" not in path}
+
+
+def test_the_picture_of_the_rooms_shows_each_module_and_no_other() -> None:
+    (picture,) = [block for block in blocks_of(read_document("docs/architecture.md")) if block.heading == "The rooms"]
+
+    files = {
+        str(path.relative_to(ROOT))
+        for package in ("db", "schema", "gateway")
+        for path in (ROOT / package).rglob("*")
+        if path.suffix in {".py", ".sql"} and "versions" not in path.parts and not path.name.startswith("__")
+    }
+
+    assert set(pictured(picture.text)) == files
+
+
+def pictured(text: str) -> Iterator[str]:
+    """The paths of the files in a tree that is drawn with two characters for each level."""
+    folders: list[str] = []
+    for line in text.splitlines():
+        found = re.match(r"([│├└ ]*)([\w.]+)(/?)", line)
+        assert found is not None, line
+        depth = len(found[1]) // 2
+        folders = folders[:depth]
+        if found[3]:
+            folders.append(found[2])
+        else:
+            yield "/".join([*folders, found[2]])

@@ -30,15 +30,9 @@ def tour() -> list[Block]:
 def run_shell(script: str, gateway: Gateway) -> str:
     """What a script prints that is run where a newcomer would be, with `./ostiary` as it is once installed."""
     environment = os.environ | {"OSTIARY_DATA_DIR": str(gateway.data_folder)}
-    launcher = f'./ostiary() {{ "{sys.executable}" -m gateway "$@"; }}\n'
+    installed = script.replace("./ostiary ", f'"{sys.executable}" -m gateway ')
     done = subprocess.run(
-        ["bash", "-c", launcher + script],
-        check=False,
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=100,
+        ["sh", "-c", installed], check=False, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=100
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -98,9 +92,7 @@ def test_the_settings_of_a_deployment_are_settings() -> None:
     script = "set -a\n" + block.text + f'"{sys.executable}" -c "from gateway.settings import load_settings as s; s()"'
     foreign = ("OSTIARY_", "DATABASE_")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
-    done = subprocess.run(
-        ["bash", "-c", script], check=False, cwd=ROOT, env=environment, capture_output=True, text=True
-    )
+    done = subprocess.run(["sh", "-c", script], check=False, cwd=ROOT, env=environment, capture_output=True, text=True)
 
     assert len(names) == 6
     assert done.returncode == 0, done.stderr

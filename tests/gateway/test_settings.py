@@ -126,3 +126,11 @@ def test_a_base_url_is_an_address_with_or_without_a_path(url: str) -> None:
 
 def test_every_setting_says_what_it_is() -> None:
     assert [name for name, field in Settings.model_fields.items() if not field.description] == []
+
+
+@pytest.mark.parametrize("storage", ["async+redis://someone:very-secret@redis.test", "async+nonsense://very-secret"])
+def test_a_storage_that_cannot_be_used_is_told_without_its_address(storage: str) -> None:
+    (fault,) = faults_of(rate_limit_storage=storage)
+
+    assert fault.startswith("OSTIARY_RATE_LIMIT_STORAGE: is no storage that can be used")
+    assert "very-secret" not in fault
