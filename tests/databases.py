@@ -55,6 +55,10 @@ class Databases:
         """Nothing; the statements have run in the server's own database."""
         self._wait(self._connection.execute(statements))
 
+    def fetch_value(self, query: str) -> Any:
+        """The one value that a query in the server's own database gives."""
+        return self._wait(self._connection.fetchval(query))
+
     def execute_in(self, dsn: str, statements: str) -> None:
         """Nothing; the statements have run in the database of this DSN."""
 
