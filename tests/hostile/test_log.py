@@ -28,7 +28,7 @@ def refused_login(world: World, login: str, password: str) -> httpx2.Response:
 
 
 def test_a_caller_cannot_write_a_line_of_the_log(world: World) -> None:
-    forged = "[info     ] role 1 of tenant 1 logged in"
+    forged = "[info     ] role 999 of tenant 999 logged in"
     reply = refused_login(world, f"a\r\n{forged}\n\x1b[2Jb", "x")
     world.client.get("/nowhere%0d%0a" + forged.replace(" ", "%20").replace("[", "%5b").replace("]", "%5d"))
 
