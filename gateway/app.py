@@ -27,6 +27,7 @@ from gateway.auth.rate_limit import RateLimiter
 from gateway.auth.tokens import TokenRules
 from gateway.changes import ChangeListener
 from gateway.compression import DeflatedTexts
+from gateway.errors import RequestError
 from gateway.graphiql import graphiql_routes
 from gateway.graphql_http import HttpLimits
 from gateway.health import healthz_endpoint, jwks_endpoint, readyz_endpoint
@@ -55,12 +56,15 @@ def create_app(
             app.state.ostiary = state
             yield
 
-    return Starlette(
+    app = Starlette(
         routes=routes(settings),
         middleware=middleware(settings),
-        exception_handlers={HTTPException: _answer_http_exception},
+        exception_handlers={HTTPException: _answer_http_exception, RequestError: _answer_request_error},
         lifespan=lifespan,
     )
+    # A redirect would lead to whatever the Host header says, and take the body of a login with it.
+    app.router.redirect_slashes = False
+    return app
 
 
 def routes(settings: Settings) -> list[BaseRoute]:
@@ -178,3 +182,8 @@ def token_rules(settings: Settings) -> TokenRules:
 async def _answer_http_exception(request: Request, error: Exception) -> Response:
     refusal = cast("HTTPException", error)
     return plain_error(request.url.path, refusal.status_code, refusal.detail, refusal.headers)
+
+
+async def _answer_request_error(request: Request, error: Exception) -> Response:
+    refusal = cast("RequestError", error)
+    return plain_error(request.url.path, refusal.status, refusal.message, refusal.headers())

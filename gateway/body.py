@@ -108,10 +108,14 @@ async def read_body(receive: Receive, max_bytes: int, timeout_seconds: float = 3
     # A server that has the whole body, as it mostly does, gives it in the first step; a timer for a step that does
     # not wait would cost as much as all the rest of reading a request.
     first = cast("Coroutine[object, object, Message]", receive())
+    message: Message | None = None
+    waiting_for: object = None
     try:
         waiting_for = first.send(None)
     except StopIteration as done:
         message = cast("Message", done.value)
+    # Not inside the `except`: what is raised from here on must not have the body as its context, which the log shows.
+    if message is not None:
         body = _checked(message, max_bytes)
         return await _read_rest(body, receive, max_bytes, timeout_seconds) if message.get("more_body", False) else body
     try:

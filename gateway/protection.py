@@ -8,10 +8,10 @@ from typing import Final
 
 import orjson
 from starlette.datastructures import MutableHeaders
-from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.body import BodyTooLarge
 from gateway.log import bind_request
 from gateway.metrics import OUTCOME, Metrics, Outcome, endpoint_of, outcome_of_status
 
@@ -108,7 +108,7 @@ def _declared_length(headers: list[tuple[bytes, bytes]]) -> int:
 
 
 def _bounded(receive: Receive, limit: int) -> Receive:
-    """The same body, until it is longer than the limit; then HTTPException, which the application turns into 413."""
+    """The same body, until it is longer than the limit; then BodyTooLarge, which is answered as any refusal is."""
     seen = 0
 
     async def receive_bounded() -> Message:
@@ -116,7 +116,7 @@ def _bounded(receive: Receive, limit: int) -> Receive:
         message = await receive()
         seen += len(message.get("body", b""))
         if seen > limit:
-            raise HTTPException(413, _too_large(limit), {"Connection": "close"})
+            raise BodyTooLarge(limit)
         return message
 
     return receive_bounded

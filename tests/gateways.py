@@ -117,23 +117,24 @@ def logins_in(output: str) -> dict[tuple[str, str], Login]:
 
 
 def _read_until_open(process: "subprocess.Popen[str]") -> list[str]:
-    lines: queue.Queue[str | None] = queue.Queue()
+    """What the process wrote until it was open. What it writes afterwards is added as it comes."""
+    arrived: queue.Queue[str | None] = queue.Queue()
+    output: list[str] = []
 
     def read() -> None:
         assert process.stdout is not None
         for line in process.stdout:
-            lines.put(line)
-        lines.put(None)
+            output.append(line)
+            arrived.put(line)
+        arrived.put(None)
 
     threading.Thread(target=read, daemon=True).start()
-    output: list[str] = []
     while True:
-        line = lines.get(timeout=START_SECONDS)
+        line = arrived.get(timeout=START_SECONDS)
         if line is None:
             process.wait()
             if process.stdout is not None:
                 process.stdout.close()
             raise GatewayNotStarted("".join(output))
-        output.append(line)
         if "Ctrl-C ends it" in line:
             return output

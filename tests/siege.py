@@ -1,4 +1,4 @@
-"""What every hostile request must leave behind: a refusal that shows nothing of the inside, and a gateway that serves."""
+"""What every hostile request must leave behind: a refusal that shows nothing inside, and a gateway that serves."""
 
 import re
 import socket

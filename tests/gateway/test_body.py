@@ -74,6 +74,20 @@ async def test_a_time_limit_leaves_no_cancellation_behind() -> None:
     assert task.cancelling() == 0
 
 
+async def test_a_fault_after_the_first_piece_does_not_bring_that_piece_into_the_log() -> None:
+    pieces = iter([{"type": "http.request", "body": b"a secret", "more_body": True}])
+
+    async def receive() -> Message:
+        for piece in pieces:
+            return piece
+        raise RuntimeError("broken")
+
+    with pytest.raises(RuntimeError) as told:
+        await read_body(receive, 1000)
+
+    assert told.value.__context__ is None
+
+
 async def test_a_fault_of_the_server_rises_as_it_is() -> None:
     async def fail() -> Message:
         await asyncio.sleep(0)

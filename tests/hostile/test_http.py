@@ -123,12 +123,13 @@ def test_what_a_client_accepts_decides(wire: Wire, root: str, accept: str, statu
     ],
 )
 @pytest.mark.parametrize("path", PATHS)
-def test_a_body_that_is_no_json_is_a_400(wire: Wire, root: str, path: str, body: bytes) -> None:
+def test_a_body_that_is_no_json_is_refused(wire: Wire, root: str, path: str, body: bytes) -> None:
     # Without a token at the doors: there it would be an administrator's.
     headers = {"Content-Type": "application/json"} | (bearer(root) if path in {"/query", "/roles_pbac"} else {})
     reply = wire.client.post(path, content=body, headers=headers)
 
-    assert reply.status_code == 400
+    # At the doors less fits into a body.
+    assert reply.status_code in ({400, 413} if len(body) > 65_536 else {400})
     check_refusal(reply)
     check_serving(wire, root)
 
@@ -260,11 +261,11 @@ def requests(token: str) -> dict[str, bytes]:
         ),
         "no path": b"GET HTTP/1.1\r\nHost: a\r\n\r\n",
         "a path that climbs": b"GET /../../etc/passwd HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
-        "a path that climbs in code": b"GET /graphiql/%2e%2e/%2e%2e/etc/passwd HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+        "a path that climbs in code": b"GET /graphiql/%2e%2e/app.py HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
         "a path with NUL": b"GET /graphiql/%00 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
         "an address of another host": b"GET http://evil.test/nowhere HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
         "no host": close.replace(b"Host: gateway.test\r\n", b"").replace(b"POST /query", b"POST /auth"),
-        "two hosts": close.replace(b"Host: a", b"Host: b").replace(b"POST /query", b"POST /auth"),
+        "two hosts": raw_query(token, "Host: evil.test", "Connection: close").replace(b"POST /query", b"POST /auth"),
         "a host with a path": close.replace(b"gateway.test", b"gateway.test/evil").replace(
             b"POST /query", b"POST /auth"
         ),
@@ -277,7 +278,7 @@ def requests(token: str) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("name", requests("x"))
-def test_bent_http_gets_a_refusal_or_nothing(wire: Wire, root: str, name: str) -> None:
+def test_bent_http_breaks_nothing_and_shows_nothing(wire: Wire, root: str, name: str) -> None:
     received = exchange(wire, requests(root)[name], seconds=2.0)
 
     assert all(status < 500 for status in statuses(received)), received[:300]
@@ -388,7 +389,7 @@ def test_no_reply_names_the_server_or_lets_a_browser_guess(wire: Wire, path: str
 def test_what_is_not_there_is_not_there(wire: Wire, path: str) -> None:
     received = exchange(wire, f"GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
 
-    assert statuses(received) in ([404], [400], [401], [405]), received[:300]
+    assert statuses(received) in ([404], [400]), received[:300]
     assert b"import " not in received
 
 
