@@ -11,6 +11,8 @@ class PublicError(Exception):
     def __init__(self, message: str) -> None:
         super().__init__(message)
         self.message = message
+        #: The response key of the root field that failed, where it was one of several.
+        self.field: str | None = None
 
     def extensions(self) -> dict[str, object]:
         """What stands under `extensions` in a GraphQL error: the code, and what a class adds to it."""

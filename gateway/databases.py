@@ -1,6 +1,7 @@
 """Databases: where the control database is and how a tenant's DSN is reached, with the embedded server running if one
 is needed."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from typing import Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from db.embedded import AlreadyRunning, EmbeddedServer, RunningServer, find_running, start_embedded
+from gateway.log import log
 from gateway.settings import Settings
 
 CONTROL_DATABASE: Final = "ostiary"
@@ -47,12 +49,27 @@ async def open_databases(settings: Settings, *, may_join: bool = False) -> Async
         yield Databases(url, None)
         return
     server = await _embedded_server(settings, may_join=may_join)
+    if isinstance(server, EmbeddedServer):
+        yield await _on(server)
+        return
+    keeper = asyncio.create_task(server.keep_alive())
+    keeper.add_done_callback(_log_end)
     try:
-        await server.create_database(CONTROL_DATABASE)
-        yield Databases(server.dsn(CONTROL_DATABASE), server if isinstance(server, EmbeddedServer) else server.server)
+        yield await _on(server.server)
     finally:
-        if isinstance(server, RunningServer):
-            await server.stop()
+        keeper.cancel()
+        await asyncio.gather(keeper, return_exceptions=True)
+        await server.stop()
+
+
+async def _on(server: EmbeddedServer) -> Databases:
+    await server.create_database(CONTROL_DATABASE)
+    return Databases(server.dsn(CONTROL_DATABASE), server)
+
+
+def _log_end(keeper: "asyncio.Task[None]") -> None:
+    if not keeper.cancelled() and keeper.exception() is not None:
+        log.error("the embedded PostgreSQL cannot be started again", exc_info=keeper.exception())
 
 
 async def _embedded_server(settings: Settings, *, may_join: bool) -> RunningServer | EmbeddedServer:

@@ -99,7 +99,8 @@ def graphql_body(error: PublicError) -> JsonObject:
 
     Trouble with a token also has the fields of the doors, so that both kinds of client see its text.
     """
-    body: JsonObject = {"errors": graphql_errors(error)}
+    path = None if error.field is None else [error.field]
+    body: JsonObject = {"errors": graphql_errors(error, path=path)}
     if isinstance(error, AuthError):
         return body | auth_body(error)
     return body if is_request_error(error) else body | {"data": None}

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
+from db.errors import PublicError
 from schema.errors import OperationError, PolicyViolated
 from schema.principal import Principal
 from schema.query.compiler import Compiled, MutationField, Variables, bind
@@ -37,7 +38,11 @@ async def run_operation(compiled: Compiled, database: Database, variables: Varia
     members: list[bytes] = []
     async with database.transaction() as transaction:
         for field in compiled.fields:
-            json = await _run_field(field, transaction, variables, principal)
+            try:
+                json = await _run_field(field, transaction, variables, principal)
+            except PublicError as error:
+                error.field = field.key
+                raise
             members.append(f'"{field.key}":'.encode() + json)
     return b'{"data":{' + b",".join(members) + b"}}"
 
