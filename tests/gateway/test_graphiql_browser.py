@@ -169,6 +169,19 @@ def test_language_worker_marks_faults_in_a_document(browser: Chromium, gateway: 
     assert browser.console() == []
 
 
+def test_prettify_lays_a_document_out(browser: Chromium, gateway: Gateway, root: Login) -> None:
+    sign_in(browser, gateway.address, root)
+    wait_for_text(browser, EDITOR, "airlines(")
+    browser.click(f"{EDITOR} .view-lines")
+    browser.press(f"{CONTROL}a{RELEASE}{DELETE}")
+    browser.press("query   Q   {   airlines   {   name   }   }")
+
+    browser.click("button[aria-label^='Prettify']")
+
+    wait_for_text(browser, EDITOR, "query Q {")
+    assert browser.console() == []
+
+
 def test_endpoint_switch_leads_to_the_control_schema_and_back(browser: Chromium, gateway: Gateway, root: Login) -> None:
     sign_in(browser, gateway.address, root)
     wait_for_text(browser, EDITOR, "airlines(")

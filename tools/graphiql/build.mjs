@@ -29,6 +29,12 @@ const woff2Only = {
   },
 };
 
+// GraphiQL asks for the CommonJS forms of these parsers, whose exports it would then look for in the wrong place.
+const PARSERS = {
+  "prettier/parser-babel": "prettier/plugins/babel",
+  "prettier/parser-graphql": "prettier/plugins/graphql",
+};
+
 const COMMON = {
   bundle: true,
   format: "esm",
@@ -57,6 +63,7 @@ const page = await build({
   entryPoints: ["src/page.tsx", "src/editor.tsx"],
   splitting: true,
   jsx: "automatic",
+  alias: PARSERS,
   define: {
     ...COMMON.define,
     WORKER_NAMES: JSON.stringify(
