@@ -21,6 +21,7 @@ from tests.wire import Person, Wire, make_person
 from tests.worlds import World, open_world
 
 WORKER_INPUT = "ostiary_dsn"
+WORKER_FLIGHTS = "ostiary_flights"
 
 
 class SharedServer:
@@ -50,7 +51,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[SERVER] = SharedServer()
     # Taken out of the environment: a gateway that a test starts would call it an unknown setting.
     config.stash[GIVEN_DSN] = os.environ.pop("OSTIARY_TEST_DSN", None)
-    config.stash[FLIGHTS_FOLDER] = os.environ.pop("OSTIARY_FLIGHTS_FOLDER", None)
+    config.stash[FLIGHTS_FOLDER] = getattr(config, "workerinput", {}).get(WORKER_FLIGHTS) or os.environ.pop(
+        "OSTIARY_FLIGHTS_FOLDER", None
+    )
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -60,6 +63,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """Called by pytest-xdist in the controller, before a worker starts."""
+    node.workerinput[WORKER_FLIGHTS] = node.config.stash[FLIGHTS_FOLDER]
     node.workerinput[WORKER_INPUT] = node.config.stash[GIVEN_DSN] or node.config.stash[SERVER].dsn()
 
 

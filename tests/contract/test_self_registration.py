@@ -9,7 +9,9 @@ pytestmark = pytest.mark.server
 CREATE_ROLE = "mutation ($i: roleInput!) { create_role(input: $i) { roleid login capabilities classes { name } } }"
 CREATE_USER = "mutation ($i: devii_usersInput) { create_devii_users(input: $i) { userid devii_roleid } }"
 CREATE_LIST = "mutation ($i: listInput) { create_list(input: $i) { listid listname status_value { statusname } } }"
-MINE = "{ devii_users { name email } list { listname } item { itemname } status_value { statusid } }"
+MINE = """{
+  devii_users { name email } list { listname } item { itemname } status_value(ordering: "statusid") { statusid }
+}"""
 
 
 def sign_up(wire: Wire, root: str, tenant_id: int, login: str) -> tuple[str, int]:

@@ -101,7 +101,12 @@ def is_gone(pid: int) -> bool:
 
 def start_parent(data_folder: Path) -> tuple[subprocess.Popen[str], int]:
     parent = subprocess.Popen(
-        [sys.executable, "-c", PARENT, str(data_folder)], stdout=subprocess.PIPE, text=True, cwd=ROOT_OF_REPOSITORY
+        [sys.executable, "-c", PARENT, str(data_folder)],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT_OF_REPOSITORY,
+        # A shell starts what runs in its background with SIGINT ignored, and that is inherited.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no threads in between
     )
     assert parent.stdout is not None
     return parent, int(parent.stdout.readline())

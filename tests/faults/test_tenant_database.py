@@ -38,6 +38,12 @@ class Watcher:
             " where datname = current_database() and application_name = 'ostiary'"
         )
 
+    async def pids(self) -> list[int]:
+        return await self.connection.fetchval(
+            "select array_agg(pid) from pg_stat_activity"
+            " where datname = current_database() and application_name = 'ostiary'"
+        )
+
     async def rows(self) -> int:
         return await self.connection.fetchval("select count(*) from kept")
 
@@ -163,13 +169,12 @@ async def test_a_cancelled_change_leaves_nothing_behind(database: str, watcher: 
 async def test_a_value_that_its_type_cannot_hold_is_no_lost_connection(database: str, watcher: Watcher) -> None:
     async with TenantDatabase(database, max_connections=1) as tenant:
         await tenant.fetch_text(COUNT, [])
-        [before] = await watcher.connection.fetch("select pid from pg_stat_activity where application_name = 'ostiary'")
+        before = await watcher.pids()
 
         with pytest.raises(InvalidValue):
             await tenant.fetch_text("select $1::int::text", [2**40])
 
-        [after] = await watcher.connection.fetch("select pid from pg_stat_activity where application_name = 'ostiary'")
-        assert before == after
+        assert await watcher.pids() == before
 
 
 async def insert(tenant: TenantDatabase, number: int) -> None:
