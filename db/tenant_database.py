@@ -66,8 +66,13 @@ class Running:
         self._connection = connection
 
     async def fetch(self, text: str, arguments: Sequence[object]) -> list[tuple[Any, ...]]:
-        """The rows. Text and JSON columns come as bytes, those of TEXT_TYPES as PostgreSQL writes them."""
-        return [tuple(record) for record in await self._connection.fetch(text, *arguments)]
+        """The rows. Text and JSON columns come as bytes, those of TEXT_TYPES as PostgreSQL writes them.
+
+        Raises ConstraintViolated, InvalidValue."""
+        try:
+            return [tuple(record) for record in await self._connection.fetch(text, *arguments)]
+        except (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError) as error:
+            raise refusal_of(error) from error
 
 
 class TenantDatabase:
