@@ -34,7 +34,13 @@ create function sleep() returns trigger language plpgsql as
 create trigger sleep before insert on slowly for each row execute function sleep();
 """
 INTERNALS = re.compile(r"asyncpg|sqlalchemy|Traceback|cannot switch|INTERNAL|terminating|pg_", re.IGNORECASE)
+TOKEN = re.compile(r"eyJ[\w.-]+", re.ASCII)
 SLOW = "{ slow { slept } }"
+
+
+def without_tokens(text: str) -> str:
+    """The text without what is random in it, where any short word may turn up."""
+    return TOKEN.sub("", text)
 
 
 class World:
@@ -87,7 +93,7 @@ class World:
 
 
 def code_of(reply: httpx2.Response) -> str:
-    assert not INTERNALS.search(reply.text), reply.text
+    assert not INTERNALS.search(without_tokens(reply.text)), reply.text
     errors: list[Any] = reply.json().get("errors", [])
     return errors[0]["extensions"]["code"] if errors else ""
 
@@ -168,7 +174,7 @@ def test_ended_connections_of_both_databases_are_answers_or_clean_refusals(world
     def log_in() -> None:
         while not is_over.is_set():
             reply = world.log_in()
-            assert not INTERNALS.search(reply.text), reply.text
+            assert not INTERNALS.search(without_tokens(reply.text)), reply.text
             statuses[reply.status_code] += 1
             time.sleep(0.1)
 
