@@ -20,6 +20,7 @@ from db.catalog import Column, PgType, TableName
 from schema.errors import AccessDenied, OperationError, UnknownColumn
 from schema.expression.check import check_expression
 from schema.expression.coerce import coercer
+from schema.expression.names import get_column, get_relation
 from schema.expression.ordering import OrderTerm, parse_ordering
 from schema.expression.parse import parse_expression
 from schema.expression.predicate import (
@@ -306,15 +307,10 @@ class Planner:
     def _order_term(self, entity: Entity, term: OrderTerm) -> Order:
         path: list[Hop] = []
         for step in term.path[:-1]:
-            name = _find(entity.relations, step)
-            if name is None:
-                raise UnknownColumn(entity.name, step)
-            path.append(self._hop(entity, name))
+            relation, _ = get_relation(entity, step, self.model)
+            path.append(self._hop(entity, relation.name))
             entity = path[-1].target
-        name = _find(entity.columns, term.path[-1])
-        if name is None:
-            raise UnknownColumn(entity.name, term.path[-1])
-        return Order(tuple(path), entity.columns[name], term.descending)
+        return Order(tuple(path), get_column(entity, term.path[-1]), term.descending)
 
     def _page(self, node: FieldNode, name: str) -> Argument | None:
         given = argument(node, name)
@@ -403,15 +399,6 @@ def _conflict_columns(entity: Entity, given: set[str]) -> tuple[str, ...]:
     """The primary key if it is given whole, else the first unique key that is, else none: any conflict."""
     keys = (entity.table.primary_key, *entity.table.unique_keys)
     return next((key for key in keys if key and set(key) <= given), ())
-
-
-def _find(names: Iterable[str], wanted: str) -> str | None:
-    """The name itself, or the only one that differs from it in case alone."""
-    listed = list(names)
-    if wanted in listed:
-        return wanted
-    alike = [name for name in listed if name.lower() == wanted.lower()]
-    return alike[0] if len(alike) == 1 else None
 
 
 def _texts(value: object) -> list[str]:
