@@ -35,8 +35,8 @@ from gateway.settings import Settings, SettingsInvalid, load_settings
 from gateway.tenancy import NoSuchTenant, Tenants
 from schema.names import build_model
 from schema.principal import NORMAL_CAPABILITIES
+from schema.query.building.schema_text import SchemaText
 from schema.query.document import Limits
-from schema.query.schema_text import SchemaText
 
 app = typer.Typer(
     name="ostiary",

@@ -20,10 +20,10 @@ from schema.model import Entity, Model
 from schema.names import build_model
 from schema.policy import Policy, compile_policy
 from schema.principal import Principal
-from schema.query.build import RowOperation, build_query_schema
+from schema.query.building.schema import RowOperation, build_query_schema
+from schema.query.building.schema_text import SchemaText, schema_text
 from schema.query.compiler import RoleView
 from schema.query.document import Limits
-from schema.query.schema_text import SchemaText, schema_text
 
 MAX_VIEWS = 500
 

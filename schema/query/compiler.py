@@ -2,7 +2,7 @@
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import orjson
 from cachetools import LRUCache
@@ -22,12 +22,14 @@ from schema.expression.coerce import coercer
 from schema.expression.lift import lift
 from schema.expression.predicate import Constant, Lifted, PrincipalValue
 from schema.principal import Principal
-from schema.query.build import QuerySchema
+from schema.query.building.schema import QuerySchema
 from schema.query.document import Limits, choose_operation, read_document, validate_document
 from schema.query.plan import Delete, Fixed, Insert, Plan, RowKeyValue, Update, VariableValue
-from schema.query.planner import Grants, plan_operation
-from schema.query.render import Step, render_mutation, render_query
-from schema.query.shape import Use, shape_of, variable_uses
+from schema.query.planning.context import Grants
+from schema.query.planning.operation import plan_operation
+from schema.query.rendering.statement import render_mutation, render_query
+from schema.query.rendering.writes import Step
+from schema.query.shape import Shaper, shape_of, variable_shapers
 from schema.query.variables import VariableReader, variable_reader
 
 MAX_DOCUMENTS = 1000
@@ -67,7 +69,7 @@ class Prepared:
     fragments: Mapping[str, FragmentDefinitionNode]
     document: DocumentNode
     read_variables: VariableReader
-    uses: Mapping[str, frozenset[Use]]
+    shapers: Mapping[str, tuple[Shaper, ...]]
     plans: LRUCache[Hashable, Compiled] = field(default_factory=lambda: LRUCache(MAX_PLANS_PER_DOCUMENT))
 
     @property
@@ -95,7 +97,7 @@ class RoleView:
 
     def compile(self, prepared: Prepared, variables: Variables) -> Compiled:
         """The plan for coerced variables of this shape. Raises OperationError."""
-        shape = shape_of(prepared.uses, variables)
+        shape = shape_of(prepared.shapers, variables)
         compiled = prepared.plans.get(shape)
         if compiled is None:
             compiled = self._compile(prepared, variables)
@@ -106,14 +108,15 @@ class RoleView:
         document = read_document(text, self._limits)
         validate_document(self.schema.graphql, document)
         operation = choose_operation(document, operation_name)
+        reader = variable_reader(self.schema.graphql, operation)
         return Prepared(
             operation=operation,
             fragments={
                 node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
             },
             document=document,
-            read_variables=variable_reader(self.schema.graphql, operation),
-            uses=variable_uses(document),
+            read_variables=reader,
+            shapers=variable_shapers(document, reader.variables),
         )
 
     def _compile(self, prepared: Prepared, variables: Variables) -> Compiled:
@@ -195,8 +198,10 @@ def _bound(source: Hashable, variables: Variables, principal: Principal, row_key
             raise TypeError(source)
 
 
-def _at(variables: Variables, path: tuple[str, ...]) -> object:
-    value: object = variables
+def _at(variables: Variables, path: tuple[str | int, ...]) -> object:
+    value: Any = variables
     for step in path:
-        value = value.get(step) if isinstance(value, Mapping) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-    return value  # pyright: ignore[reportUnknownVariableType]
+        value = value[step] if isinstance(step, int) or step in value else None
+        if value is None:
+            return None
+    return value

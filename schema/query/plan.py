@@ -13,7 +13,7 @@ from schema.model import Entity, Relation
 class VariableValue:
     """The operation's variable at `path`, brought to `type` by `coerce` at each request."""
 
-    path: tuple[str, ...]
+    path: tuple[str | int, ...]
     type: PgType
     coerce: Callable[[object], object]
 
@@ -164,10 +164,13 @@ class Aggregates:
     outputs: "tuple[tuple[str, Aggregate | Fixed], ...]"
 
 
+RootNode = Read | Aggregates | Insert | Update | Delete | Fixed
+
+
 @dataclass(frozen=True, slots=True)
 class RootOutput:
     key: str
-    node: Read | Aggregates | Insert | Update | Delete | Fixed
+    node: RootNode
 
 
 @dataclass(frozen=True, slots=True)

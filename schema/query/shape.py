@@ -1,76 +1,110 @@
 """shape_of: what of an operation's variables decides the plan. Requests of one shape share a plan; the rest are
 arguments."""
 
-from collections.abc import Hashable, Mapping
-from typing import Literal, cast
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Literal, TypeAlias, cast
 
 from graphql import (
     DocumentNode,
     FieldNode,
+    GraphQLEnumType,
+    GraphQLInputObjectType,
+    GraphQLList,
+    GraphQLNonNull,
     Node,
-    ValueNode,
     VariableNode,
     Visitor,
+    get_named_type,
     visit,
 )
 
 from schema.expression.lift import lift
+from schema.query.variables import InputType, Variable
 
 #: How a variable is used: its text is parsed (filter), it is structure as it stands (verbatim: an ordering, a
-#: condition, a list or object), or only whether it is there and null matters (value).
-Use = Literal["filter", "verbatim", "value", "keys"]
+#: condition), or only its structure matters (value): which fields of input objects are given, enums, and nulls.
+Use = Literal["filter", "verbatim", "value"]
+Shaper: TypeAlias = Callable[[object], Hashable]
 _USES: dict[str, Use] = {
     "filter": "filter",
     "having": "filter",
     "ordering": "verbatim",
     "distincton": "verbatim",
     "subquery": "verbatim",
-    "onconflict": "verbatim",
-    "input": "keys",
 }
 
 
-def variable_uses(document: DocumentNode) -> Mapping[str, frozenset[Use]]:
-    """How each variable of a document is used, over all its operations and fragments."""
+def variable_shapers(document: DocumentNode, variables: Sequence[Variable]) -> Mapping[str, tuple[Shaper, ...]]:
+    """For each variable the functions that give its part of the shape, by its type and by how it is used over all
+    operations and fragments of the document."""
+    uses = _variable_uses(document)
+    return {
+        variable.name: tuple(_shaper(use, variable.type) for use in sorted(uses.get(variable.name, ())))
+        for variable in variables
+    }
+
+
+def shape_of(shapers: Mapping[str, tuple[Shaper, ...]], variables: Mapping[str, object]) -> Hashable:
+    """Equal for variables that lead to the same plan."""
+    return tuple(
+        tuple(shaper(variables[name]) for shaper in each) if name in variables else None
+        for name, each in shapers.items()
+    )
+
+
+def _variable_uses(document: DocumentNode) -> Mapping[str, set[Use]]:
     uses: dict[str, set[Use]] = {}
 
     class Walk(Visitor):
         def enter_field(self, node: FieldNode, *_: object) -> None:
             for given in node.arguments or ():
                 for variable in _variables_in(given.value):
-                    whole = isinstance(given.value, VariableNode)
-                    use = _USES.get(given.name.value, "value")
-                    uses.setdefault(variable, set()).add("value" if use == "keys" and not whole else use)
+                    uses.setdefault(variable, set()).add(_USES.get(given.name.value, "value"))
 
         def enter_directive(self, node: Node, *_: object) -> None:
             for variable in _variables_in(node):
                 uses.setdefault(variable, set()).add("verbatim")
 
     visit(document, Walk())
-    return {name: frozenset(kinds) for name, kinds in uses.items()}
+    return uses
 
 
-def shape_of(uses: Mapping[str, frozenset[Use]], variables: Mapping[str, object]) -> Hashable:
-    """Equal for variables that lead to the same plan."""
-    return tuple(
-        tuple(_shape(use, variables[name]) for use in kinds) if name in variables else None
-        for name, kinds in uses.items()
-    )
-
-
-def _shape(use: Use, value: object) -> Hashable:
+def _shaper(use: Use, type_: InputType) -> Shaper:
     match use:
         case "filter":
-            return lift(value).shape if isinstance(value, str) else None
+            return lambda value: lift(value).shape if isinstance(value, str) else None
         case "verbatim":
-            return repr(value)
-        case "keys":
-            return tuple(cast("dict[str, object]", value)) if isinstance(value, dict) else None
+            return repr
         case "value":
-            return value is None
+            return _structure_of(type_)
 
 
-def _variables_in(node: ValueNode | Node) -> set[str]:
+def _structure_of(type_: InputType) -> Shaper:
+    """How values of the type differ in structure. What a scalar holds never counts, be it a JSON object."""
+    if isinstance(type_, GraphQLNonNull):
+        return _structure_of(type_.of_type)
+    if isinstance(type_, GraphQLEnumType):
+        return repr
+    if isinstance(type_, GraphQLInputObjectType):
+        return lambda value: _object_structure(value, type_)
+    if isinstance(type_, GraphQLList) and isinstance(get_named_type(type_), GraphQLInputObjectType | GraphQLEnumType):
+        item = _structure_of(type_.of_type)
+        return lambda value: tuple(map(item, cast("list[object]", value))) if isinstance(value, list) else None
+    return _is_null
+
+
+def _object_structure(value: object, type_: GraphQLInputObjectType) -> Hashable:
+    if not isinstance(value, dict):
+        return None
+    members = cast("dict[str, object]", value)
+    return tuple((name, _structure_of(type_.fields[name].type)(member)) for name, member in members.items())
+
+
+def _is_null(value: object) -> bool:
+    return value is None
+
+
+def _variables_in(node: Node) -> set[str]:
     found: set[str] = set()
 
     class Walk(Visitor):

@@ -9,7 +9,7 @@ from strawberry.extensions import SchemaExtension
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext, ExecutionResult
 
-from schema.query.schema_text import SchemaText, schema_text
+from schema.query.building.schema_text import SchemaText, schema_text
 from schema.roles_pbac.context import ControlContext, OneTransaction
 from schema.roles_pbac.fields import ControlInfo, DateTime, GenericScalar
 from schema.roles_pbac.mutations import Mutation

@@ -14,11 +14,13 @@ from db.sql import Statement
 from schema.errors import AccessDenied, PolicyViolated
 from schema.expression.predicate import NEVER, Constant, Lifted, Predicate
 from schema.model import Entity
-from schema.query.build import QuerySchema, RootField
+from schema.query.building.schema import QuerySchema, RootField
 from schema.query.compiler import bind
 from schema.query.plan import Aggregate, Aggregates, Plan, Read, RootOutput
-from schema.query.planner import Planner
-from schema.query.render import render_query
+from schema.query.planning.aggregates import plan_aggregates
+from schema.query.planning.context import Planning
+from schema.query.planning.reads import plan_list
+from schema.query.rendering.statement import render_query
 from schema.roles_pbac.access import IN_TENANT, VIEW_CAPABILITIES
 from schema.roles_pbac.context import ControlContext
 from schema.roles_pbac.control_model import CONTROL_MODEL
@@ -46,7 +48,7 @@ async def read_row(info: ControlInfo, name: str, key: int, *, is_new: bool = Fal
 
 async def read_aggregates(info: ControlInfo) -> Any:
     """What is asked of `Aggregates`, by response key. Raises AccessDenied, SubqueryInvalid."""
-    node = _planner(info).aggregates(_subquery_schema(info), info.core.field_nodes)
+    node = plan_aggregates(_planning(info), _subquery_schema(info), info.core.field_nodes)
     for _, output in node.outputs:
         if isinstance(output, Aggregate):
             _checked(output.read.entity, output.read)
@@ -78,12 +80,12 @@ async def _is_within(
 
 
 def _plan_read(info: ControlInfo, entity: Entity) -> Read:
-    return _planner(info).read(entity, info.core.field_nodes)
+    return plan_list(_planning(info), entity, info.core.field_nodes)
 
 
-def _planner(info: ControlInfo) -> Planner:
+def _planning(info: ControlInfo) -> Planning:
     grants = info.context.policy.grants(info.context.principal)
-    return Planner(CONTROL_MODEL, grants, info.core.fragments, info.variables)
+    return Planning(CONTROL_MODEL, grants, info.core.fragments, info.variables)
 
 
 def _subquery_schema(info: ControlInfo) -> QuerySchema:

@@ -9,7 +9,7 @@ from graphql import FieldNode, FragmentDefinitionNode, OperationType
 from db.catalog import Column, PgType, Table, TableName
 from schema.errors import OperationError, UnknownColumn, WrongType
 from schema.model import Entity
-from schema.query.build import QuerySchema
+from schema.query.building.schema import QuerySchema
 from schema.query.document import Limits, choose_operation, read_document, validate_document
 from schema.query.plan import AggregateFunction, FlatColumn
 from schema.query.selection import Fragments

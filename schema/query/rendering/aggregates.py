@@ -1,0 +1,87 @@
+"""render_aggregates: what `Aggregates` asks for → the JSON of its result rows."""
+
+from db.sql import Sql, concatenate, join, json_text, name, sql
+from schema.expression.predicate import ALWAYS
+from schema.query.plan import Aggregate, Aggregates, Fixed, FlatColumn
+from schema.query.rendering.context import Rendering
+from schema.query.rendering.json import render_column
+from schema.query.rendering.predicate import render_source, table_name
+from schema.query.rendering.reads import order_by, page, where_clause
+
+_FUNCTIONS = {"avg": sql("avg"), "count": sql("count"), "max": sql("max"), "min": sql("min"), "sum": sql("sum")}
+
+
+def render_aggregates(rendering: Rendering, node: Aggregates) -> Sql:
+    """The JSON object with an array of rows for each function."""
+    parts: list[Sql] = []
+    for index, (key, output) in enumerate(node.outputs):
+        parts.append(json_text('{"' if index == 0 else ',"', (key,), '":'))
+        parts.append(json_text('"Aggregates"') if isinstance(output, Fixed) else _aggregate(rendering, output))
+    return concatenate([*parts, json_text("}")])
+
+
+def _aggregate(rendering: Rendering, node: Aggregate) -> Sql:
+    """Flattened rows (f), grouped and named (g), then `having`, order and page on what came of it."""
+    read, result = node.read, node.result
+    parts: list[Sql] = []
+    for index, (key, column) in enumerate(result.columns.items()):
+        parts.append(json_text('{"' if index == 0 else ',"', (key,), '":'))
+        parts.append(render_column(name("g", column.name), column, as_id=False))
+    having = (
+        sql("")
+        if node.having == ALWAYS
+        else sql(" where {having}", having=rendering.condition(node.having, result, "g"))
+    )
+    return sql(
+        "(select coalesce('[' || string_agg(r.j, ',') || ']', '[]') from (select {row} as j from ({groups}) as g"
+        "{having}{order}{limit}{offset}) as r)",
+        row=concatenate([*parts, json_text("}")]),
+        groups=_groups(rendering, node),
+        having=having,
+        order=order_by(rendering, read, "g", named=False),
+        limit=page(sql(" limit "), read.limit),
+        offset=page(sql(" offset "), read.offset),
+    )
+
+
+def _groups(rendering: Rendering, node: Aggregate) -> Sql:
+    alias = rendering.aliases.new(node.read.entity)
+    joins: list[Sql] = []
+    values = [_flat(rendering, column, alias, joins) for column in node.columns]
+    distinct = [str(index) for index, column in enumerate(node.columns) if column.name in node.distinct_on]
+    flat = sql(
+        "select {distinct}{values} from {table} as {alias}{joins}{where}",
+        distinct=sql("distinct on ({values}) ", values=join(", ", [values[int(index)] for index in distinct]))
+        if distinct
+        else sql(""),
+        values=join(", ", [sql("{v} as {n}", v=value, n=name(f"c{index}")) for index, value in enumerate(values)]),
+        table=table_name(node.read.entity),
+        alias=name(alias),
+        joins=join("", joins),
+        where=where_clause(rendering, node.read, alias, ""),
+    )
+    groups = [name("f", f"c{index}") for index in range(1, len(values))]
+    named = zip(groups, list(node.result.columns.values())[1:], strict=True)
+    return sql(
+        "select {function}(f.c0) as {key}{columns} from ({flat}) as f{grouping}",
+        function=_FUNCTIONS[node.function],
+        key=name(node.function),
+        columns=join("", [sql(", {group} as {key}", group=group, key=name(c.name)) for group, c in named]),
+        flat=flat,
+        grouping=sql(" group by {groups}", groups=join(", ", groups)) if groups else sql(""),
+    )
+
+
+def _flat(rendering: Rendering, column: FlatColumn, alias: str, joins: list[Sql]) -> Sql:
+    for hop in column.path:
+        inner = rendering.aliases.new(hop.target)
+        joins.append(
+            sql(
+                " left join {source} on {meets} and {grant}",
+                source=render_source(hop.relation, hop.target, inner),
+                meets=rendering.link(hop.relation, alias, inner, hop.via),
+                grant=rendering.condition(hop.grant, hop.target, inner),
+            )
+        )
+        alias = inner
+    return name(alias, column.column.name)
