@@ -5,6 +5,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping, MutableMapping
+from contextvars import ContextVar
 from pathlib import Path
 from traceback import walk_tb
 from typing import Any, Literal, cast
@@ -32,13 +33,16 @@ _HIDDEN = "[hidden]"
 
 Event = MutableMapping[str, Any]
 
+#: The id of the request that the current task answers.
+REQUEST_ID: ContextVar[str] = ContextVar("request_id")
+
 log = structlog.stdlib.get_logger("ostiary")
 
 
 def configure_logging(form: Literal["json", "console"] = "json", level: str = "INFO") -> None:
     """Sends every log line of the process, ours and those of libraries, to the standard error in one form."""
     shared = [
-        structlog.contextvars.merge_contextvars,
+        _add_request,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
@@ -89,7 +93,7 @@ def request_id(scope: Scope) -> str:
 def bind_request(scope: Scope) -> str:
     """The id of a request, which from here on stands in every log line of its task."""
     identity = request_id(scope)
-    structlog.contextvars.bind_contextvars(request=identity)
+    REQUEST_ID.set(identity)
     return identity
 
 
@@ -104,6 +108,13 @@ def publish(error: BaseException) -> PublicError:
     incident = os.urandom(8).hex()
     log.error("internal error", id=incident, exc_info=error)
     return InternalError(incident)
+
+
+def _add_request(_logger: object, _method: str, event: Event) -> Event:
+    identity = REQUEST_ID.get(None)
+    if identity is not None:
+        event.setdefault("request", identity)
+    return event
 
 
 def cleanse(_logger: object, _method: str, event: Event) -> Event:

@@ -29,6 +29,7 @@ from gateway.graphql_http import (
     errors_reply,
     is_probe,
     media_type_of,
+    read_lines,
     read_request,
     send_reply,
 )
@@ -68,14 +69,14 @@ class ControlEndpoint:
 
     async def _answer(self, scope: Scope, receive: Receive) -> Reply:
         """Who is calling, what is asked, and what comes of it."""
-        connection = HTTPConnection(scope)
-        state = state_of(connection)
-        media_type = media_type_of(scope)
+        state = state_of(HTTPConnection(scope))
+        lines = read_lines(scope)
+        media_type = media_type_of(lines)
         try:
-            principal = await authenticate(connection, state)
-            if is_probe(scope):
+            principal = await authenticate(lines.authorization, state)
+            if is_probe(lines):
                 return data_reply(b'{"data":{"__typename":"Query"}}', media_type)
-            head, request = await read_request(scope, receive, state.http_limits)
+            head, request = await read_request(lines, receive, state.http_limits)
             if not isinstance(request, list):
                 return await self._execute(scope, state, principal, request, head.media_type)
             replies = [await self._reply_to(scope, state, principal, each, head.media_type) for each in request]

@@ -15,6 +15,7 @@ from db.rules import list_rules
 from db.secrets import MasterKey
 from db.tenant_database import TenantDatabase
 from db.tenants import find_tenant
+from schema.bounded import Bounded
 from schema.expression.predicate import Predicate
 from schema.model import Entity, Model
 from schema.names import build_model
@@ -26,6 +27,7 @@ from schema.query.compiler import RoleView
 from schema.query.document import Limits
 
 MAX_VIEWS = 500
+MAX_RECENT = 10_000
 
 
 class NoSuchTenant(PublicError):
@@ -60,9 +62,19 @@ class LoadedTenant:
     limits: Limits
     views: LRUCache[str, RoleView] = field(default_factory=lambda: LRUCache(MAX_VIEWS))
     texts: LRUCache[str, SchemaText] = field(default_factory=lambda: LRUCache(MAX_VIEWS))
+    recent: Bounded[str, tuple[Principal, RoleView]] = field(default_factory=lambda: Bounded(MAX_RECENT))
 
     def view(self, principal: Principal) -> RoleView:
         """The schema, grants and plans of the principal, shared with all who may do the same."""
+        # A session has the same principal, as an object, until something about it changes.
+        recent = self.recent.get(principal.session_id)
+        if recent is not None and recent[0] is principal:
+            return recent[1]
+        view = self._shared_view(principal)
+        self.recent[principal.session_id] = principal, view
+        return view
+
+    def _shared_view(self, principal: Principal) -> RoleView:
         fingerprint = self.policy.fingerprint(principal)
         view = self.views.get(fingerprint)
         if view is None:

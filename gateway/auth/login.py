@@ -53,7 +53,7 @@ async def _answer_post(request: Request, state: AppState) -> Response:
     credentials = await read_credentials(request)
     # A password always means an ordinary login, whatever the header says.
     if credentials.password is None and holds_a_token(request.headers):
-        administrator = await authenticate(request, state)
+        administrator = await authenticate(request.headers.getlist("authorization"), state)
         principal, tokens = await act_for(state, administrator, credentials)
         log.info("role %d acts for role %d of tenant %d", administrator.role_id, principal.role_id, principal.tenant_id)
     else:

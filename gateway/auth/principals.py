@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cachetools import LRUCache
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.records import Role, Session, Tenant
@@ -20,6 +19,7 @@ from db.tenants import find_tenant
 from gateway.auth.keys import KeyRing
 from gateway.auth.refusals import TokenRevoked
 from gateway.auth.tokens import Claims, TokenRules, TokenType, check_claims, key_id_of, verify_token
+from schema.bounded import Bounded
 from schema.principal import Principal
 
 
@@ -55,8 +55,8 @@ class Principals:
         self._keys = keys
         self._rules = rules
         self._clock = clock
-        self._claims: LRUCache[bytes, tuple[str, Claims]] = LRUCache(cache_size)
-        self._known: LRUCache[str, Known] = LRUCache(cache_size)
+        self._claims: Bounded[bytes, tuple[str, Claims]] = Bounded(cache_size)
+        self._known: Bounded[str, Known] = Bounded(cache_size)
         self._tenant_changes: Counter[int] = Counter()
         self._general_changes = 0
         self._ended_sessions = 0
