@@ -10,6 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import asyncpg
@@ -36,7 +37,7 @@ class Link:
 
     def __init__(self, connection: AnyConnection, since: float) -> None:
         self.connection = connection
-        #: When it was last taken or given back, on the clock of the loop.
+        #: When it was last taken or given back, on the monotonic clock.
         self.since = since
         #: Whether the watch ended it, because a statement took too long.
         self.has_overrun = False
@@ -44,7 +45,9 @@ class Link:
 
     async def fetch_value(self, text: str, arguments: Sequence[object]) -> Any:
         """The first value of the first row; None where there is no row."""
-        statement = self._statements.get(text) or await self._prepare(text)
+        statement = self._statements.get(text)
+        if statement is None:
+            statement = await self._prepare(text)
         try:
             return await statement.fetchval(*arguments)
         except asyncpg.InvalidCachedStatementError:
@@ -83,7 +86,7 @@ class Connections:
         while self._free:
             link = self._free.pop()
             if not link.connection.is_closed():
-                link.since = asyncio.get_running_loop().time()
+                link.since = monotonic()
                 self._busy.add(link)
                 return link
         return None
@@ -103,9 +106,10 @@ class Connections:
         """Nothing; the link is free for the next."""
         self._busy.discard(link)
         if not link.connection.is_closed():
-            link.since = asyncio.get_running_loop().time()
+            link.since = monotonic()
             self._free.append(link)
-        self._wake_one()
+        if self._waiting:
+            self._wake_one()
 
     def drop(self, link: Link) -> None:
         """Nothing; the connection is gone, whatever it was doing."""
@@ -135,7 +139,7 @@ class Connections:
     async def _open(self) -> Link:
         self._opening += 1
         try:
-            link = Link(await self._connect(), asyncio.get_running_loop().time())
+            link = Link(await self._connect(), monotonic())
         except BaseException:
             self._wake_one()
             raise
@@ -180,7 +184,7 @@ class Connections:
     async def _keep_watch(self) -> None:
         while self._free or self._busy:
             await asyncio.sleep(WATCH_SECONDS)
-            now = asyncio.get_running_loop().time()
+            now = monotonic()
             for link in [link for link in self._busy if now - link.since > self._busy_seconds]:
                 link.has_overrun = True
                 link.connection.terminate()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, suppress
+from time import monotonic
 from typing import Any, Final, Self, cast
 
 import asyncpg
@@ -59,7 +60,7 @@ class Running:
 
         Raises ConstraintViolated, InvalidValue."""
         try:
-            self._link.since = asyncio.get_running_loop().time()
+            self._link.since = monotonic()
             return [tuple(record) for record in await self._link.fetch_rows(text, arguments)]
         except (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError) as error:
             raise refusal_of(error) from error

@@ -108,6 +108,7 @@ class Lines:
     method: str
     query_string: bytes
     authorization: list[str]
+    request_id: bytes | None
     content_types: list[bytes]
     accept: bytes | None
     body_lines: list[tuple[bytes, bytes]]
@@ -136,6 +137,7 @@ class Reply:
 def read_lines(scope: Scope) -> Lines:
     """What the lines before the body say of a GraphQL request, gathered in one pass and not yet judged."""
     authorization: list[str] = []
+    identity: bytes | None = None
     content_types: list[bytes] = []
     accept: bytes | None = None
     body_lines: list[tuple[bytes, bytes]] = []
@@ -148,9 +150,13 @@ def read_lines(scope: Scope) -> Lines:
             content_types.append(value)
         elif name == b"accept":
             accept = value if accept is None else accept + b"," + value
+        elif name == b"x-request-id":
+            identity = value if identity is None else identity
         elif name in _OF_THE_BODY:
             body_lines.append((name, value))
-    return Lines(scope["method"], scope["query_string"], authorization, content_types, accept, body_lines, size)
+    return Lines(
+        scope["method"], scope["query_string"], authorization, identity, content_types, accept, body_lines, size
+    )
 
 
 def read_head(lines: Lines, limits: HttpLimits) -> Head:
@@ -278,7 +284,7 @@ def spread_data(body: bytes) -> bytes:
 
 async def send_reply(send: Send, reply: Reply) -> None:
     """Sends the whole response."""
-    length = (b"content-length", str(len(reply.body)).encode())
+    length = (b"content-length", b"%d" % len(reply.body))
     await send({"type": "http.response.start", "status": reply.status, "headers": [*reply.headers, length]})
     await send({"type": "http.response.body", "body": reply.body})
 

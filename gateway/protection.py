@@ -64,7 +64,7 @@ class Protection:
         has_started = False
         status = 500
         began = time.perf_counter()
-        identity = bind_request(scope)
+        identity = bind_request(_request_id_line(scope))
         metrics: Metrics = scope["app"].state.ostiary.metrics
         metrics.begin()
 
@@ -102,10 +102,15 @@ class Protection:
             metrics.count(endpoint_of(path), outcome, time.perf_counter() - began)
 
 
+def _request_id_line(scope: Scope) -> bytes | None:
+    headers: list[tuple[bytes, bytes]] = scope["headers"]
+    return next((value for name, value in headers if name == b"x-request-id"), None)
+
+
 def secured(headers: Iterable[tuple[bytes, bytes]], identity: str) -> list[tuple[bytes, bytes]]:
     """The headers of a response with the id of its request and, where they are not set, those of SECURITY_HEADERS."""
     given = list(headers)
-    names = {name.lower() for name, _ in given}
+    names = [name.lower() for name, _ in given]
     given += [header for header in _SECURITY_LINES if header[0] not in names]
     given.append((b"x-request-id", identity.encode()))
     return given

@@ -37,7 +37,7 @@ class QueryEndpoint:
     """The ASGI application of /query. An instance, as Starlette would wrap a function in objects it does not need."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await send_reply(send, await answer_request(scope, receive))
+        await send_reply(send, await answer_request(scope, read_lines(scope), receive))
 
 
 class QueryDoor:
@@ -46,24 +46,26 @@ class QueryDoor:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = perf_counter()
-        identity = bind_request(scope)
+        lines = read_lines(scope)
+        identity = bind_request(lines.request_id)
         metrics: Metrics = scope["app"].state.ostiary.metrics
         metrics.begin()
-        reply = await answer_request(scope, receive)
+        status = 500
         try:
+            reply = await answer_request(scope, lines, receive)
+            status = reply.status
             reply.headers = secured(reply.headers, identity)
             await send_reply(send, reply)
         finally:
-            metrics.count("query", scope.get(OUTCOME) or outcome_of_status(reply.status), perf_counter() - began)
+            metrics.count("query", scope.get(OUTCOME) or outcome_of_status(status), perf_counter() - began)
 
 
-async def answer_request(scope: Scope, receive: Receive) -> Reply:
+async def answer_request(scope: Scope, lines: Lines, receive: Receive) -> Reply:
     """Who is calling, what is asked, the plan for it, its statement, the reply."""
     state: AppState = scope["app"].state.ostiary
-    lines = read_lines(scope)
     media_type = media_type_of(lines)
     try:
-        principal = await authenticate(lines.authorization, state)
+        principal = state.principals.recall(lines.authorization) or await authenticate(lines.authorization, state)
         if is_probe(lines):
             return data_reply(b'{"data":{"__typename":"Query"}}', media_type)
         return await _answer(lines, receive, state, principal)
@@ -75,7 +77,8 @@ async def answer_request(scope: Scope, receive: Receive) -> Reply:
 
 async def _answer(lines: Lines, receive: Receive, state: AppState, principal: Principal) -> Reply:
     head, request = await read_request(lines, receive, state.http_limits)
-    loaded = await state.tenants.get(principal.tenant_id, principal.tenant_version)
+    tenants = state.tenants
+    loaded = tenants.recall(principal) or await tenants.get(principal.tenant_id, principal.tenant_version)
     if not isinstance(request, list):
         body = await answer_query(loaded, principal, request)
         return data_reply(body, head.media_type, copy_to_top=request.from_form and state.settings.form_fields_at_top)

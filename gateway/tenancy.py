@@ -131,6 +131,11 @@ class Tenants:
             return loaded
         return await self._load(tenant_id, version)
 
+    def recall(self, principal: Principal) -> LoadedTenant | None:
+        """The principal's tenant, if it is loaded and no older than the principal."""
+        loaded = self._loaded.get(principal.tenant_id)
+        return loaded if loaded is not None and loaded.tenant.version >= principal.tenant_version else None
+
     async def refresh(self, tenant_id: int) -> None:
         """Nothing; what is known of the tenant is as its databases now have it."""
         if tenant_id in self._loaded:
