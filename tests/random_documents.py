@@ -323,7 +323,7 @@ def _double_token(case: Case, _: GraphQLSchema, numbers: random.Random) -> Case:
 def _insert_token(case: Case, _: GraphQLSchema, numbers: random.Random) -> Case:
     pieces = ["{", "}", "(", ")", "[", "]", "!", "$", "@", ":", "=", "|", "&", "...", "on", "true", "null", "7", "007",
               "1.", ".5", "1e", '"', '"""', "'", "query", "fragment", "type", "\\", "%", "\u00e9", "\ufeff", "?", "-",
-              '"\\ud800"', '"\\udc00\\ud800"', '"\\u{110000}"', '"\\x"', "0x1F", "--1", "1_000", "#", "\x07"]  # fmt: skip
+              '"\\ud800"', '"\\udc00\\ud800"', '"\\u{110000}"', '"\\x"', "0x1F", "--1", "1_0", "#", "\x07"]  # fmt: skip
     return _insert(case, f" {numbers.choice(pieces)} ", numbers)
 
 

@@ -42,8 +42,8 @@ RICH = build_schema("""
 interface Named { name: String! }
 interface Placed implements Named { name: String! place: Point }
 type Point { x: Float! y: Float! }
-type Person implements Named { name: String! age: Int friends(first: Int! = 3, mood: Mood): [Person!]! pet: Pet id: ID! }
-type Cat implements Named & Placed { name: String! place: Point lives: Int meows(loud: Boolean!): Boolean owner: Person }
+type Person implements Named { name: String! age: Int friends(first: Int! = 3, mood: Mood): [Person!]! pet: Pet id: ID }
+type Cat implements Named & Placed { name: String! place: Point lives: Int meows(loud: Boolean!): Boolean owner: Person}
 type Dog implements Named & Placed { name: String! place: Point barks(at: At!): [Int!] owner: Person! tag: ID }
 union Pet = Cat | Dog
 union Any = Cat | Dog | Person
