@@ -11,7 +11,8 @@ import asyncpg
 from asyncpg.transaction import Transaction
 
 from db.engines import asyncpg_dsn
-from db.errors import DatabaseUnavailable, OutcomeUnknown, StatementTimedOut, StoreError
+from db.errors import DatabaseUnavailable, StatementTimedOut, StoreError
+from db.outcome import TRANSACTION_ID, TRANSACTION_STATUS, is_committed
 from db.refusals import refusal_of
 
 #: Types whose arguments travel in PostgreSQL's own text form: PostgreSQL checks them when they are bound, before it
@@ -22,9 +23,6 @@ TEXT_TYPES: Final = (
     *("inet", "cidr", "macaddr", "macaddr8", "point", "line", "lseg", "box", "path", "polygon", "circle"),
 )
 
-#: How long PostgreSQL is asked what became of a COMMIT whose answer was lost, and how often.
-OUTCOME_SECONDS: Final = 5.0
-OUTCOME_PAUSE_SECONDS: Final = 0.1
 #: How long a connection may take to get rid of a statement that was given up, before it is thrown away.
 RELEASE_SECONDS: Final = 5.0
 
@@ -142,7 +140,7 @@ class TenantDatabase:
         self,
         connection: asyncpg.Connection[asyncpg.Record],
         transaction: Transaction,
-        transaction_id: bytes | None,
+        transaction_id: str | None,
     ) -> None:
         """Nothing, when the transaction is committed. Raises OutcomeUnknown, ConnectionLost."""
         try:
@@ -150,27 +148,15 @@ class TenantDatabase:
         except _CONNECTION_LOST as error:
             # A COMMIT that is under way must not be cancelled, nor its connection be waited for.
             _throw_away(connection)
-            if transaction_id is None or not await self._was_committed(transaction_id):
+            if not await is_committed(transaction_id, self._status):
                 raise ConnectionLost from error
 
-    async def _was_committed(self, transaction_id: bytes) -> bool:
-        """Whether a transaction that is no longer ours was committed. Raises OutcomeUnknown."""
-        status = b""
+    async def _status(self, transaction_id: str) -> str | None:
         try:
-            async with asyncio.timeout(OUTCOME_SECONDS):
-                while status not in {b"committed", b"aborted"}:
-                    await asyncio.sleep(OUTCOME_PAUSE_SECONDS if status else 0)
-                    status = await self._status(transaction_id)
-        except TimeoutError as error:
-            raise OutcomeUnknown from error
-        return status == b"committed"
-
-    async def _status(self, transaction_id: bytes) -> bytes:
-        try:
-            # A failed lookup may be a server that is starting again, and a null a transaction of long ago.
-            return await self._fetch_text("select pg_xact_status($1::text::xid8)", [transaction_id]) or b"forgotten"
+            status = cast("bytes | None", await self._fetch_text(TRANSACTION_STATUS, [transaction_id]))
         except StoreError:
-            return b"unreachable"
+            return None
+        return None if status is None else status.decode()
 
     @asynccontextmanager
     async def _connection(self) -> AsyncGenerator[asyncpg.Connection[asyncpg.Record]]:
@@ -220,8 +206,9 @@ class TenantDatabase:
             return self._pool
 
 
-async def _transaction_id(connection: asyncpg.Connection[asyncpg.Record]) -> bytes | None:
-    return cast("bytes | None", await connection.fetchval("select pg_current_xact_id_if_assigned()::text"))
+async def _transaction_id(connection: asyncpg.Connection[asyncpg.Record]) -> str | None:
+    found = cast("bytes | None", await connection.fetchval(TRANSACTION_ID))
+    return None if found is None else found.decode()
 
 
 def _throw_away(connection: asyncpg.Connection[asyncpg.Record]) -> None:
