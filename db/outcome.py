@@ -23,7 +23,8 @@ async def is_committed(transaction_id: str | None, ask: Callable[[str], Awaitabl
         return False
     try:
         async with asyncio.timeout(OUTCOME_SECONDS):
-            while (status := await ask(transaction_id)) not in {"committed", "aborted"}:
+            # PostgreSQL tells nobody of itself when it is done.
+            while (status := await ask(transaction_id)) not in {"committed", "aborted"}:  # noqa: ASYNC110
                 await asyncio.sleep(PAUSE_SECONDS)
     except TimeoutError as error:
         raise OutcomeUnknown from error
