@@ -99,7 +99,9 @@ class Settings(BaseSettings):
     rate_limit_storage: str = Field(
         default="async+memory://", description="Where attempts are counted; async+redis://host counts across processes."
     )
-    password_min_length: int = Field(default=8, ge=1, le=200, description="Shortest password that a role may be given.")
+    password_min_length: int = Field(
+        default=15, ge=1, le=200, description="Shortest password that a role may be given."
+    )
     password_refuse_common: bool = Field(default=True, description="Refuse the commonest passwords.")
     password_threads: int = Field(default=2, ge=1, le=64, description="Passwords checked at the same time.")
     password_queue: int = Field(default=200, ge=0, le=100_000, description="Password checks that may wait.")
