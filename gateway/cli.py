@@ -100,7 +100,11 @@ def run(
     host: Annotated[str | None, typer.Option(help="The address to listen on. [default: 127.0.0.1]")] = None,
     port: Annotated[int | None, typer.Option(help="The port to listen on; 0 takes a free one. [default: 8000]")] = None,
     data_dir: Annotated[
-        Path | None, typer.Option(help="Folder of the embedded PostgreSQL and the master key. [default: data]")
+        Path | None,
+        typer.Option(
+            help="Folder of the embedded PostgreSQL and the master key. [default: .ostiary in a clone, else"
+            " ~/.local/share/ostiary]"
+        ),
     ] = None,
     demo: Annotated[bool | None, typer.Option(help="Make the demo tenants on the first start.")] = None,
 ) -> None:
