@@ -14,6 +14,7 @@ class Tenant:
     dsn: str = field(repr=False)
     schemas: tuple[str, ...] = ("public",)
     version: int = 1
+    conceal_logins: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,8 @@ tenant: Final = Table(
     Column("root_role_id", Integer),
     Column("nobody_role_id", Integer),
     Column("suspended", Boolean, nullable=False, server_default=text("false")),
+    # Null leaves it to the gateway's setting.
+    Column("conceal_logins", Boolean),
     Column("version", BigInteger, nullable=False, server_default=text("1")),
     _created_at(),
     # Tenant and role point at each other, hence `use_alter`.

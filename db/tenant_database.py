@@ -13,7 +13,8 @@ from asyncpg.transaction import Transaction
 
 from db.connections import Connections, Link
 from db.engines import asyncpg_dsn
-from db.errors import DatabaseUnavailable, OutcomeUnknown, StatementTimedOut, StoreError
+from db.errors import DatabaseUnavailable, StatementTimedOut, StoreError
+from db.outcome import TRANSACTION_ID, TRANSACTION_STATUS, is_committed
 from db.refusals import refusal_of
 
 #: Types whose arguments travel in PostgreSQL's own text form: PostgreSQL checks them when they are bound, before it
@@ -24,9 +25,6 @@ TEXT_TYPES: Final = (
     *("inet", "cidr", "macaddr", "macaddr8", "point", "line", "lseg", "box", "path", "polygon", "circle"),
 )
 
-#: How long PostgreSQL is asked what became of a COMMIT whose answer was lost, and how often.
-OUTCOME_SECONDS: Final = 5.0
-OUTCOME_PAUSE_SECONDS: Final = 0.1
 OVERRUN_SECONDS: Final = 1.0
 #: What the driver keeps besides: the statements by which it looks types up.
 STATEMENTS_OF_THE_DRIVER: Final = 20
@@ -136,34 +134,22 @@ class TenantDatabase:
         self._connections.give_back(link)
         return value
 
-    async def _commit(self, link: Link, transaction: Transaction, transaction_id: bytes | None) -> None:
+    async def _commit(self, link: Link, transaction: Transaction, transaction_id: str | None) -> None:
         """Nothing, when the transaction is committed. Raises OutcomeUnknown, ConnectionLost."""
         try:
             await transaction.commit()
         except _CONNECTION_LOST as error:
             # A COMMIT that is under way must not be cancelled, nor its connection be waited for.
             self._connections.drop(link)
-            if transaction_id is None or not await self._was_committed(transaction_id):
+            if not await is_committed(transaction_id, self._status):
                 raise ConnectionLost from error
 
-    async def _was_committed(self, transaction_id: bytes) -> bool:
-        """Whether a transaction that is no longer ours was committed. Raises OutcomeUnknown."""
-        status = b""
+    async def _status(self, transaction_id: str) -> str | None:
         try:
-            async with asyncio.timeout(OUTCOME_SECONDS):
-                while status not in {b"committed", b"aborted"}:
-                    await asyncio.sleep(OUTCOME_PAUSE_SECONDS if status else 0)
-                    status = await self._status(transaction_id)
-        except TimeoutError as error:
-            raise OutcomeUnknown from error
-        return status == b"committed"
-
-    async def _status(self, transaction_id: bytes) -> bytes:
-        try:
-            # A failed lookup may be a server that is starting again, and a null a transaction of long ago.
-            return await self._fetch_text("select pg_xact_status($1::text::xid8)", [transaction_id]) or b"forgotten"
+            status = cast("bytes | None", await self._fetch_text(TRANSACTION_STATUS, [transaction_id]))
         except StoreError:
-            return b"unreachable"
+            return None
+        return None if status is None else status.decode()
 
     @asynccontextmanager
     async def _link(self) -> AsyncGenerator[Link]:
@@ -217,8 +203,9 @@ class TenantDatabase:
         return connection
 
 
-async def _transaction_id(link: Link) -> bytes | None:
-    return cast("bytes | None", await link.fetch_value("select pg_current_xact_id_if_assigned()::text", []))
+async def _transaction_id(link: Link) -> str | None:
+    found = cast("bytes | None", await link.fetch_value(TRANSACTION_ID, []))
+    return None if found is None else found.decode()
 
 
 async def _roll_back(link: Link, transaction: Transaction) -> None:

@@ -68,6 +68,12 @@ async def set_suspended(connection: AsyncConnection, tenant_id: int, suspended: 
     await announce_change(connection, tenant_id)
 
 
+async def set_conceal_logins(connection: AsyncConnection, tenant_id: int, conceals: bool | None) -> None:  # noqa: FBT001
+    """Nothing; whether the tenant's doors tell who can log in. None leaves it to the gateway's setting."""
+    await connection.execute(_update(tenant_id).values(conceal_logins=conceals))
+    await announce_change(connection, tenant_id)
+
+
 async def announce_change(connection: AsyncConnection, tenant_id: int) -> None:
     """Nothing; the tenant has a new version, and once the transaction commits every listener hears of it.
 
@@ -102,4 +108,5 @@ def _to_tenant(row: RowMapping, master_key: MasterKey) -> Tenant:
         dsn=unseal(master_key, row["sealed_dsn"], purpose=DSN_PURPOSE).decode(),
         schemas=tuple(row["schemas"]),
         version=row["version"],
+        conceal_logins=row["conceal_logins"],
     )
