@@ -262,14 +262,22 @@ class _Checker:
         items = tuple(self.value_beside(operand, value, pg_type) for value in values)
         for term in terms:
             _require_comparable(operand, term)
+        operator: Comparison = "=" if is_in else "!="
+        # A collection without rows must not hide the items beside it.
+        apart = [term for term in terms if not _ways(term) <= _ways(operand)]
+        if not is_in and _ways(operand):
+            apart = []
+        near = [term for term in terms if term not in apart]
 
         def test(bound: Bound) -> Predicate:
             here = operand.place(bound)
             parts: list[Predicate] = [AnyOf(here, items, negated=not is_in)] if items else []
-            parts += [Compare(here, "=" if is_in else "!=", term.place(bound)) for term in terms]
+            parts += [Compare(here, operator, term.place(bound)) for term in near]
             return any_of(*parts) if is_in else all_of(*parts)
 
-        return self.test((operand, *terms), test, wanted=wanted)
+        parts = [self.test((operand, *near), test, wanted=wanted)] if items or near or not apart else []
+        parts += [self.comparison(operand, operator, term, wanted=wanted) for term in apart]
+        return any_of(*parts) if is_in is wanted else all_of(*parts)
 
     def membership_of_value(
         self, operand: _ValueNode, items: list[_ValueNode], *, is_in: bool, wanted: bool
@@ -437,6 +445,11 @@ class _Checker:
 
     def exists(self, relation: Relation, where: Predicate, outer: int = 0) -> Predicate:
         return Exists(relation.name, where, self.under_grant, outer=outer)
+
+
+def _ways(term: Term) -> set[Relations]:
+    """The collections that the term goes through."""
+    return {way for way in map(to_last_collection, term.paths) if way}
 
 
 def _common_way(paths: Iterable[Relations]) -> Relations:
