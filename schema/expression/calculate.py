@@ -81,6 +81,8 @@ def _typed(
     """The operand with its type: that of a literal follows from what stands beside it."""
     if not isinstance(node, syntax.Literal):
         return _term(node)
+    if operation in _BITWISE and node.kind != "decimal":
+        return _literal(node, INT8, literal, integral=True)
     if not isinstance(beside, Term):
         return _numeric_literal(node, literal)
     if beside.kind == "float":

@@ -44,7 +44,8 @@ create table tagged (
     primary key (vault_id, tag_id)
 );
 insert into owner values (1, 7), (2, 8);
-insert into vault select id, 1, 'mine', 'm%', 1, 1, 1, 1, '2024-01-01', '2024-01-01', '2024-01-01', '2024-01-01', '1 day'
+insert into vault
+    select id, 1, 'mine', 'm%', 1, 1, 1, 1, '2024-01-01', '2024-01-01', '2024-01-01', '2024-01-01', '1 day'
     from generate_series(1, 3) as id;
 insert into coin values (1, 1, 1, 1, 1), (4, null, 1, 1, 1);
 insert into tag values (1, 1), (2, 1e308);
