@@ -1,8 +1,8 @@
 """A condition on the rows of one table, checked against the catalog: what policy and `filter:` become.
 
-Every node is total: evaluating it on any row gives true, false or null and never an error, so it may stand beside a
-policy in one WHERE (see `docs/security.md`). Values are sources, not values: a plan is shared by requests that differ
-only in them.
+Most nodes are total: evaluating them on any row gives true, false or null and never an error, so they may stand beside
+a policy in one WHERE (see `docs/security.md`). Of what is not, `totality.can_raise` tells. Values are sources, not
+values: a plan is shared by requests that differ only in them.
 """
 
 from collections.abc import Callable
@@ -14,6 +14,25 @@ from schema.principal import Attribute
 
 Comparison = Literal["=", "!=", "<", ">", "<=", ">="]
 Matching = Literal["like", "ilike"]
+AggregateFunction = Literal["avg", "count", "max", "min", "sum"]
+Operator = Literal["+", "-", "*", "/", "%", "^", "&", "|", "#", "<<", ">>"]
+FunctionName = Literal[
+    "lower",
+    "upper",
+    "length",
+    "abs",
+    "round",
+    "round_to",
+    "coalesce",
+    "concat",
+    "trim",
+    "trim_of",
+    "now",
+    "current_date",
+]
+Operation = Operator | FunctionName | Literal["negative", "div"]
+"""What is calculated. `/`, `%` and `div` (which cuts off the decimals) give null where the divisor is zero; `<<` and
+`>>` shift by the lowest six bits of what they are told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +73,76 @@ class ColumnOf:
 
 
 @dataclass(frozen=True, slots=True)
+class Related:
+    """A value of the row that a to-one relation leads to, or null. What `under_grant` says and becomes is told at
+    Exists."""
+
+    relation: str
+    operand: "ColumnOf | Related"
+    under_grant: bool
+    via: "Predicate" = field(default_factory=lambda: ALWAYS)
+    grant: "Predicate" = field(default_factory=lambda: ALWAYS)
+
+    @property
+    def type(self) -> PgType:
+        return self.operand.type
+
+
+@dataclass(frozen=True, slots=True)
+class Outer:
+    """A value of the row from which, `levels` relations ago, Exists or an aggregate has come to the one at hand."""
+
+    levels: int
+    operand: "Operand"
+
+    @property
+    def type(self) -> PgType:
+        return self.operand.type
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    operand: "Operand"
+    type: PgType
+
+
+@dataclass(frozen=True, slots=True)
+class Calculated:
+    """`total` says whether it has a value, or null, for all values of its operands."""
+
+    operation: Operation
+    operands: tuple["Operand", ...]
+    type: PgType
+    total: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A relation on the way to the rows of an aggregate, with the grants on its table and its junction."""
+
+    relation: str
+    via: "Predicate" = field(default_factory=lambda: ALWAYS)
+    grant: "Predicate" = field(default_factory=lambda: ALWAYS)
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregated:
+    """A function over the rows that `ways` lead to, or without any over all rows of the same table under `grant`.
+    Without an operand the rows are counted. What `under_grant` says and becomes is told at Exists."""
+
+    function: AggregateFunction
+    operand: "Operand | None"
+    type: PgType
+    under_grant: bool
+    ways: tuple[Way, ...] = ()
+    grant: "Predicate" = field(default_factory=lambda: ALWAYS)
+    total: bool = True
+
+
+Operand = ColumnOf | Value | Related | Outer | Cast | Calculated | Aggregated
+
+
+@dataclass(frozen=True, slots=True)
 class Always:
     """True for every row."""
 
@@ -65,23 +154,24 @@ class Never:
 
 @dataclass(frozen=True, slots=True)
 class Compare:
-    left: ColumnOf | Value
+    left: Operand
     operator: Comparison
-    right: ColumnOf | Value
+    right: Operand
 
 
 @dataclass(frozen=True, slots=True)
 class IsNull:
-    operand: ColumnOf | Value
+    operand: Operand
     negated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """LIKE or ILIKE. The coercion of `pattern` has refused one that ends in a lone escape, which PostgreSQL would."""
+    """LIKE or ILIKE. A pattern that ends in a lone escape is an error: the coercion of a literal refuses it, and what
+    else may be such a pattern is not total."""
 
-    operand: ColumnOf
-    pattern: Value
+    operand: Operand
+    pattern: Operand
     operator: Matching
     negated: bool = False
 
@@ -90,7 +180,7 @@ class Matches:
 class AnyOf:
     """`operand IN [...]` with the items one by one, or with one value that is an array."""
 
-    operand: ColumnOf | Value
+    operand: Operand
     items: tuple[Value, ...] | PrincipalValue
     negated: bool = False
 
@@ -112,14 +202,17 @@ class Or:
 
 @dataclass(frozen=True, slots=True)
 class Exists:
-    """Some row reached by the relation (to-one or collection) satisfies `where`. Rendering adds the grant of the
-    relation's table where `under_grant` is true: a caller's filter sees related rows as the caller may, while a
-    rule's filter sees them whole. `via` is the condition on the row of the junction, if the relation has one."""
+    """Some row reached by the relation (to-one or collection) satisfies `where`. Planning replaces `under_grant` by
+    the `grant` on the relation's table: a caller's filter sees related rows as the caller may, while a rule's filter
+    sees them whole. `via` is the condition on the row of the junction, if the relation has one. The relation is one of
+    the row at hand, or of the one `outer` levels before it (see Outer)."""
 
     relation: str
     where: "Predicate"
     under_grant: bool
     via: "Predicate" = field(default_factory=lambda: ALWAYS)
+    grant: "Predicate" = field(default_factory=lambda: ALWAYS)
+    outer: int = 0
 
 
 Predicate = Always | Never | Compare | IsNull | Matches | AnyOf | Not | And | Or | Exists

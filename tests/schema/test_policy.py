@@ -141,7 +141,7 @@ def test_a_filter_speaks_of_the_principal_who_calls_and_sees_related_rows_whole(
 
 
 @pytest.mark.parametrize(
-    "bad", ["nothing = 1", "id = ", "1/0 = 1", "id = true", "id = 'x'", "place = place", "(" * 60, "title like '\\'"]
+    "bad", ["nothing = 1", "id = ", "1/true = 1", "id = true", "id = 'x'", "place = place", "(" * 60, "title like '\\'"]
 )
 def test_a_filter_that_does_not_fit_grants_nothing_and_is_reported(bad: str) -> None:
     policy = a_policy(a_rule(1, filter=bad), a_rule(2, filter="id = 2", role_ids=[8]))

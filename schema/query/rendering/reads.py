@@ -9,10 +9,11 @@ from typing import assert_never
 from db.catalog import Column
 from db.sql import Sql, concatenate, join, json_text, name, sql
 from schema.expression.predicate import ALWAYS, all_of
+from schema.expression.totality import can_raise
 from schema.query.plan import Argument, ColumnOutput, Order, Output, Read, ReadOutput, TypenameOutput
 from schema.query.rendering.context import Rendering
 from schema.query.rendering.json import render_column
-from schema.query.rendering.predicate import render_argument, render_source, table_name
+from schema.query.rendering.predicate import behind, render_argument, render_source, table_name
 
 
 def render_list(rendering: Rendering, read: Read, parent: str) -> Sql:
@@ -106,8 +107,12 @@ def where_clause(rendering: Rendering, read: Read, alias: str, parent: str) -> S
     if parent and read.relation is not None:
         conditions.append(rendering.link(read.relation, parent, alias, read.via))
     conditions.extend(key_conditions(read.key, alias))
-    guard = all_of(read.grant, read.filter or ALWAYS)
-    if guard != ALWAYS:
+    wanted = read.filter or ALWAYS
+    if can_raise(wanted):
+        if read.grant != ALWAYS:
+            conditions.append(rendering.condition(read.grant, read.entity, alias))
+        conditions = behind(conditions, wanted, rendering.condition(wanted, read.entity, alias))
+    elif (guard := all_of(read.grant, wanted)) != ALWAYS:
         conditions.append(rendering.condition(guard, read.entity, alias))
     return sql(" where {all}", all=join(" and ", conditions)) if conditions else sql("")
 
