@@ -10,7 +10,7 @@ from db.tables import CONTROL_SCHEMA
 
 # Any number will do, as long as every release of Ostiary takes the same one.
 MIGRATION_LOCK: Final = 7_305_803_114
-HEAD: Final = "0002"
+HEAD: Final = "0004"
 
 
 async def migrate(dsn: str) -> None:
