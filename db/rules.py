@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db import tables
 from db.errors import CheckViolated
 from db.identities import is_identity, require_storable
-from db.records import NO_OPTIONS, ColumnMask, Rule, RuleOptions
+from db.records import NO_OPTIONS, ColumnMask, Rule, RuleOptions, Scalar
 from db.references import require_classes, require_roles
 from db.tenants import announce_change
 
@@ -148,9 +148,7 @@ def _option_values(options: RuleOptions) -> dict[str, object]:
         "write_columns": None if options.write_columns is None else sorted(options.write_columns),
         "forced": dict(options.forced) or None,
         "defaults": dict(options.defaults) or None,
-        "masks": {
-            mask.column: {"mask": mask.kind, "unless": mask.unless, "text": mask.text} for mask in options.masks
-        }
+        "masks": {mask.column: {"mask": mask.kind, "unless": mask.unless, "text": mask.text} for mask in options.masks}
         or None,
         "aggregates": options.aggregates,
         "min_group_size": options.min_group_size,
@@ -176,12 +174,14 @@ def _to_rule(row: RowMapping) -> Rule:
 
 
 def _to_options(row: RowMapping) -> RuleOptions:
+    forced: dict[str, Scalar] = row["forced"] or {}
+    defaults: dict[str, Scalar] = row["defaults"] or {}
     masks: dict[str, dict[str, str]] = row["masks"] or {}
     return RuleOptions(
         read_columns=None if row["read_columns"] is None else frozenset(row["read_columns"]),
         write_columns=None if row["write_columns"] is None else frozenset(row["write_columns"]),
-        forced=tuple((row["forced"] or {}).items()),
-        defaults=tuple((row["defaults"] or {}).items()),
+        forced=tuple(forced.items()),
+        defaults=tuple(defaults.items()),
         masks=tuple(ColumnMask(column, m["mask"], m["unless"], m["text"]) for column, m in masks.items()),
         aggregates=row["aggregates"],
         min_group_size=row["min_group_size"],

@@ -8,7 +8,9 @@ from typing import Any
 from uuid import uuid4
 
 from db.engines import control_engine
+from db.records import RuleChoice
 from db.secrets import load_master_key
+from db.tenants import set_rule_choice
 from gateway.provision import Credentials, create_tenant
 from tests.gateways import Login
 from tests.wire import PASSWORD, Json
@@ -123,6 +125,10 @@ class House:
         } | more
         return int(self.control(self.root, CREATE_RULE, {"i": given})["create_policy_rule"]["ruleid"])
 
+    def choose(self, rule_choice: RuleChoice) -> None:
+        """Nothing; the rules that are made from now on go together in this way, as the operator says it."""
+        asyncio.run(_choose(self.wire, self.tenant_id, rule_choice))
+
     def enable_anonymous(self) -> Member:
         """The Nobody role, as a visitor has it."""
         self.control(self.root, "{ Utility { anonymous_logins(enable: true) } }")
@@ -153,6 +159,15 @@ class House:
 
 def code_of(error: dict[str, Any]) -> str:
     return str(error["extensions"]["code"])
+
+
+async def _choose(world: World, tenant_id: int, rule_choice: RuleChoice) -> None:
+    engine = control_engine(world.control_dsn)
+    try:
+        async with engine.begin() as connection:
+            await set_rule_choice(connection, tenant_id, rule_choice)
+    finally:
+        await engine.dispose()
 
 
 async def _add_tenant(world: World, tenant_dsn: str) -> Credentials:

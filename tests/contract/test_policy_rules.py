@@ -231,6 +231,80 @@ def test_rule_16_login_is_needed_to_log_in(house: House) -> None:
     assert status(f"nobody{house.tenant_id}") == 404
 
 
+# --- choosing among several applicable rules ---------------------------------------------------------------------
+
+
+def test_rule_17_the_most_specific_rule_counts_alone(house: House) -> None:
+    house.choose("most_specific")
+    class_id = house.role_class()
+    by_role, by_class, by_none = (house.member(*NORMAL, classes=each) for each in ([class_id], [class_id], []))
+    several = ["note", "team"]
+
+    house.rule("select", several, "id = 3")
+    assert house.ids(by_role) == house.ids(by_class) == house.ids(by_none) == [3]
+    house.rule("select", "note", "id < 3")
+    assert house.ids(by_role) == house.ids(by_class) == house.ids(by_none) == [1, 2]
+    house.rule("select", several, "id > 1", classes=[class_id])
+    assert (house.ids(by_role), house.ids(by_class), house.ids(by_none)) == ([2, 3], [2, 3], [1, 2])
+    house.rule("select", "note", "id = 2", classes=[class_id])
+    assert (house.ids(by_role), house.ids(by_class), house.ids(by_none)) == ([2], [2], [1, 2])
+    house.rule("select", several, "id = 1 or id = 3", to=by_role)
+    assert (house.ids(by_role), house.ids(by_class), house.ids(by_none)) == ([1, 3], [2], [1, 2])
+    house.rule("select", "note", "id = 1", to=by_role)
+    assert (house.ids(by_role), house.ids(by_class), house.ids(by_none)) == ([1], [2], [1, 2])
+
+
+def test_rule_17_without_that_choice_rules_add_up(house: House) -> None:
+    member = house.member(*NORMAL)
+    house.rule("select", "note", "size = 30")
+    house.rule("select", "note", "size = 10", to=member)
+
+    assert house.ids(member) == [1, 3]
+
+
+def test_rule_18_of_one_level_the_rule_without_a_filter_is_used(house: House) -> None:
+    house.choose("most_specific")
+    member = house.member(*NORMAL)
+    house.rule("select", "note", "size = 10")
+    house.rule("select", "note")
+
+    assert house.ids(member) == [1, 2, 3]
+    house.rule("select", "note", "size = 20", to=member)
+    assert house.ids(member) == [2]
+
+
+@pytest.mark.parametrize("operation", EVERY_OPERATION)
+def test_rule_19_several_filtered_rules_of_one_level_are_an_error(house: House, operation: str) -> None:
+    house.choose("most_specific")
+    member = house.member(*NORMAL)
+    house.rule(operation, "note", "size > 0", to=member)
+    assert works(house, member.token, operation)
+    house.rule(operation, "note", "size > 1", to=member)
+
+    document, variables = EVERY_OPERATION[operation]
+    refused = house.refused(member, document, variables)
+
+    assert (code_of(refused), refused["data"]) == ("RULES_AMBIGUOUS", None)
+    assert house.ids(house.root)
+
+
+def test_rule_19_holds_for_nested_fields_filter_paths_and_aggregates(house: House) -> None:
+    house.choose("most_specific")
+    member = house.member(*NORMAL)
+    house.rule("select", "note", to=member)
+    house.rule("select", "team", "id = 1", to=member)
+    house.rule("select", "team", "id = 2", to=member)
+
+    assert house.ids(member) == [1, 2, 3]
+    for document in (
+        "{ note { team { name } } }",
+        "{ note(filter: \"team.name = 'Red'\") { id } }",
+        '{ note(ordering: "team.name") { id } }',
+        '{ Aggregates { count(subquery: "{ team { id } }") } }',
+    ):
+        assert house.code(member, document) == "RULES_AMBIGUOUS"
+
+
 # --- filters -----------------------------------------------------------------------------------------------------
 
 
