@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db import tables
 from db.engines import locate
 from db.identities import is_identity
-from db.records import Tenant
+from db.records import RuleChoice, Tenant
 from db.secrets import MasterKey, seal, unseal
 
 CHANGE_CHANNEL: Final = "ostiary_change"
@@ -74,6 +74,12 @@ async def set_conceal_logins(connection: AsyncConnection, tenant_id: int, concea
     await announce_change(connection, tenant_id)
 
 
+async def set_rule_choice(connection: AsyncConnection, tenant_id: int, rule_choice: RuleChoice) -> None:
+    """Nothing; how the tenant's rules that apply to one role go together."""
+    await connection.execute(_update(tenant_id).values(rule_choice=rule_choice))
+    await announce_change(connection, tenant_id)
+
+
 async def announce_change(connection: AsyncConnection, tenant_id: int) -> None:
     """Nothing; the tenant has a new version, and once the transaction commits every listener hears of it.
 
@@ -109,4 +115,5 @@ def _to_tenant(row: RowMapping, master_key: MasterKey) -> Tenant:
         schemas=tuple(row["schemas"]),
         version=row["version"],
         conceal_logins=row["conceal_logins"],
+        rule_choice=row["rule_choice"],
     )

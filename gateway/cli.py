@@ -26,7 +26,14 @@ from db.records import Role, Tenant
 from db.roles import find_login, insert_role, list_roles, set_password
 from db.sessions import end_sessions_of_role
 from db.tenant_database import TenantDatabase
-from db.tenants import announce_change, find_tenant, list_tenants, set_conceal_logins, set_suspended
+from db.tenants import (
+    announce_change,
+    find_tenant,
+    list_tenants,
+    set_conceal_logins,
+    set_rule_choice,
+    set_suspended,
+)
 from gateway.auth.principals import read_principal
 from gateway.plan_text import plan_text
 from gateway.provision import Credentials, NoEmbeddedServer, create_tenant, generate_password, provision_demo
@@ -81,6 +88,15 @@ class NoSuchLogin(PublicError):
 
     def __init__(self, login: str, tenant_id: int) -> None:
         super().__init__(f"No such role {login} for tenant {tenant_id}.")
+
+
+class UnknownRuleChoice(PublicError):
+    """The rules of a tenant are to go together in a way that there is not."""
+
+    code = "UNKNOWN_RULE_CHOICE"
+
+    def __init__(self) -> None:
+        super().__init__("The rules of a tenant go together in one of these ways: add_up, most_specific.")
 
 
 def main() -> None:
@@ -272,6 +288,26 @@ def tenant_set(
 
     _with_control(change)
     out.print(f"Tenant {tenant_id} {_LOGINS[_CHOICES[conceal_logins]]}.")
+
+
+@tenants_app.command("rules")
+def tenant_rules(
+    tenant_id: TenantId,
+    choice: Annotated[
+        str, typer.Argument(help="add_up: all rules that apply count together; most_specific: one rule counts.")
+    ],
+) -> None:
+    """Choose how the rules of a tenant that apply to one role go together."""
+
+    async def choose(control: Control) -> None:
+        await _get_tenant(control, tenant_id)
+        if choice not in ("add_up", "most_specific"):
+            raise UnknownRuleChoice
+        async with control.engine.begin() as connection:
+            await set_rule_choice(connection, tenant_id, choice)
+
+    _with_control(choose)
+    out.print(f"The rules of tenant {tenant_id}: {choice}.")
 
 
 @roles_app.command("add")

@@ -11,7 +11,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
 from db.errors import PublicError
-from db.records import Tenant
+from db.records import Rule, Tenant
 from db.rules import list_rules
 from db.tenants import find_tenant
 from gateway.auth.bearer import authenticate
@@ -45,6 +45,7 @@ from schema.roles_pbac.access import ControlPolicy
 from schema.roles_pbac.context import ControlContext, Lent, Transaction
 from schema.roles_pbac.passwords import PasswordRules
 from schema.roles_pbac.root import control_schema
+from schema.validity import TimedPolicy
 
 MAX_POLICIES = 1_000
 
@@ -54,7 +55,7 @@ class TenantControl:
     """A tenant, and its policy for the control schema, both as of `tenant.version`."""
 
     tenant: Tenant
-    policy: ControlPolicy
+    policy: TimedPolicy[ControlPolicy]
 
 
 class ControlEndpoint:
@@ -107,7 +108,7 @@ class ControlEndpoint:
         context = ControlContext(
             principal=principal,
             tenant=control.tenant,
-            policy=control.policy,
+            policy=control.policy.at(state.clock()),
             transaction=Transaction(state.engine, principal.tenant_id, may_change=not request.by_get),
             lent=_lent(state, principal),
             now=datetime.fromtimestamp(state.clock(), UTC),
@@ -135,7 +136,11 @@ class ControlEndpoint:
             if known is not None and known.tenant == tenant:
                 return known
             rules = await list_rules(connection, tenant.tenant_id)
-        control = TenantControl(tenant, ControlPolicy(rules, tenant_id=tenant.tenant_id))
+
+        def compile_rules(in_force: Sequence[Rule]) -> ControlPolicy:
+            return ControlPolicy(in_force, tenant_id=tenant.tenant_id, choice=tenant.rule_choice)
+
+        control = TenantControl(tenant, TimedPolicy(rules, compile_rules))
         self._policies[tenant.tenant_id] = control
         return control
 

@@ -83,6 +83,7 @@ def test_help_names_every_command_and_nothing_is_left_untold() -> None:
             "tenant refresh",
             "tenant suspend",
             "tenant set",
+            "tenant rules",
             "role add",
             "role list",
             "role password",
@@ -316,3 +317,11 @@ def test_a_second_gateway_on_the_same_data_is_refused(gateway: Gateway) -> None:
 
     folder = gateway.data_folder / "postgres"
     assert outcome.sentence == f"The data folder {folder} is in use by another process that is running."
+
+
+def test_the_rules_of_a_tenant_go_together_as_the_operator_chooses(run: Run, tenant_id: str) -> None:
+    chosen = run("tenant", "rules", tenant_id, "most_specific")
+    refused = run("tenant", "rules", tenant_id, "all")
+
+    assert (chosen.code, chosen.out) == (0, f"The rules of tenant {tenant_id}: most_specific.\n")
+    assert refused.sentence == "The rules of a tenant go together in one of these ways: add_up, most_specific."
