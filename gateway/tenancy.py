@@ -23,6 +23,7 @@ from schema.principal import Principal
 from schema.query.building.schema import RowOperation, build_query_schema
 from schema.query.building.schema_text import SchemaText, schema_text
 from schema.query.compiler import RoleView
+from schema.query.cursors import CursorKey, cursor_key
 from schema.query.document import Limits
 
 MAX_VIEWS = 500
@@ -58,6 +59,7 @@ class LoadedTenant:
     catalog_fingerprint: str
     policy: Policy
     limits: Limits
+    cursors: CursorKey
     views: LRUCache[str, RoleView] = field(default_factory=lambda: LRUCache(MAX_VIEWS))
     texts: LRUCache[str, SchemaText] = field(default_factory=lambda: LRUCache(MAX_VIEWS))
 
@@ -83,7 +85,8 @@ class LoadedTenant:
         def may(entity: Entity, operation: RowOperation) -> bool:
             return self.policy.may(principal, entity.table.name, operation)
 
-        return RoleView(build_query_schema(self.model, may), PrincipalGrants(self.policy, principal), self.limits)
+        grants = PrincipalGrants(self.policy, principal)
+        return RoleView(build_query_schema(self.model, may), grants, self.limits, self.cursors)
 
 
 class Tenants:
@@ -171,7 +174,8 @@ class Tenants:
         unchanged = before is not None and before.catalog_fingerprint == catalog.fingerprint
         model = before.model if before is not None and unchanged else build_model(catalog)
         policy = compile_policy(rules, model, tenant_id=tenant_id)
-        return LoadedTenant(tenant, database, model, catalog.fingerprint, policy, self._limits)
+        cursors = cursor_key(self._master_key.secret, tenant_id)
+        return LoadedTenant(tenant, database, model, catalog.fingerprint, policy, self._limits, cursors)
 
     async def _database(self, tenant: Tenant) -> TenantDatabase:
         dsn = self._resolve_dsn(tenant.dsn)

@@ -1,11 +1,11 @@
 """A condition on the rows of one table, checked against the catalog: what policy and `filter:` become.
 
-Every node is total: evaluating it on any row gives true, false or null and never an error, so it may stand beside a
-policy in one WHERE (see `docs/security.md`). Values are sources, not values: a plan is shared by requests that differ
-only in them.
+A node is total unless `can_raise` says otherwise: evaluating it on any row gives true, false or null and never an
+error, so it may stand beside a policy in one WHERE (see `docs/security.md`). What can raise stands behind it: `fence`.
+Values are sources, not values: a plan is shared by requests that differ only in them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -42,7 +42,35 @@ class PrincipalValue:
     type: PgType
 
 
-Value = Constant | Lifted | PrincipalValue
+@dataclass(frozen=True, slots=True)
+class VariableValue:
+    """The operation's variable at `path`, brought to `type` by `coerce` at each request."""
+
+    path: tuple[str | int, ...]
+    type: PgType
+    coerce: Callable[[object], object]
+
+
+@dataclass(frozen=True, slots=True)
+class ComposedValue:
+    """A list or object of the document with variables within, put together and brought to `type` at each request."""
+
+    written: Hashable
+    type: PgType
+    coerce: Callable[[object], object]
+
+
+@dataclass(frozen=True, slots=True)
+class CursorValue:
+    """Part `index` of the cursor that `cursor` gives, which must be one for `context`."""
+
+    cursor: "Constant | VariableValue"
+    context: str
+    index: int
+    type: PgType
+
+
+Value = Constant | Lifted | PrincipalValue | VariableValue | ComposedValue | CursorValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +108,7 @@ class IsNull:
 class Matches:
     """LIKE or ILIKE. The coercion of `pattern` has refused one that ends in a lone escape, which PostgreSQL would."""
 
-    operand: ColumnOf
+    operand: "ColumnOf | JsonAt"
     pattern: Value
     operator: Matching
     negated: bool = False
@@ -122,7 +150,95 @@ class Exists:
     via: "Predicate" = field(default_factory=lambda: ALWAYS)
 
 
-Predicate = Always | Never | Compare | IsNull | Matches | AnyOf | Not | And | Or | Exists
+@dataclass(frozen=True, slots=True)
+class JsonAt:
+    """What a jsonb column holds at a path of keys and indexes: jsonb, or with `as_text` its text."""
+
+    column: ColumnOf
+    path: Value
+    as_text: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RowCount:
+    """How many rows the collection leads to that satisfy `where`, over junction rows that satisfy `via`."""
+
+    relation: str
+    where: "Predicate"
+    via: "Predicate" = field(default_factory=lambda: ALWAYS)
+
+
+Operator = Literal[
+    "= any", "<> all", "is null", "json is null", "@>", "<@", "&&", "-|-", "<<", ">>", "?", "?|", "?&",
+    "~", "!~", "~*", "!~*", "json =", "json <>", "json <", "json <=", "json >", "json >=",
+]  # fmt: skip
+#: These fail on a pattern that is none, or that is too costly on some text.
+_RAISING: Final[frozenset[Operator]] = frozenset({"~", "!~", "~*", "!~*"})
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """An operand beside a value, by an operator that `Compare` has not."""
+
+    operand: ColumnOf | JsonAt | RowCount
+    operator: Operator
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A comparison of how many related rows there are."""
+
+    operand: RowCount
+    operator: Comparison
+    value: Value
+
+
+SearchMode = Literal["web", "plain", "phrase", "raw"]
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """A full-text search in a tsvector or a text. Without `config` it is the database's own."""
+
+    operand: ColumnOf
+    query: Value
+    mode: SearchMode
+    config: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NotTrue:
+    """True where the operand is false or unknown."""
+
+    operand: "Predicate"
+
+
+@dataclass(frozen=True, slots=True)
+class Fenced:
+    """`condition`, evaluated on no row but those that satisfy `guard`."""
+
+    guard: "Predicate"
+    condition: "Predicate"
+
+
+Predicate = (
+    Always
+    | Never
+    | Compare
+    | IsNull
+    | Matches
+    | AnyOf
+    | Not
+    | And
+    | Or
+    | Exists
+    | Tested
+    | Counted
+    | Search
+    | NotTrue
+    | Fenced
+)
 
 ALWAYS: Final = Always()
 NEVER: Final = Never()
@@ -142,3 +258,41 @@ def any_of(*operands: Predicate) -> Predicate:
         return ALWAYS
     needed = tuple(dict.fromkeys(operand for operand in operands if operand != NEVER))
     return needed[0] if len(needed) == 1 else Or(needed) if needed else NEVER
+
+
+def can_raise(predicate: Predicate) -> bool:
+    """Whether evaluating the predicate can fail on a row, and so tell that the row is there."""
+    match predicate:
+        case Tested(operand, operator, value):
+            # A range is cast from its text, which may be none.
+            return (
+                operator in _RAISING
+                or value.type.kind in {"range", "composite"}
+                or (isinstance(operand, RowCount) and can_raise(operand.where))
+            )
+        case Counted(operand):
+            return can_raise(operand.where)
+        case Search(operand, _, mode):
+            # A text may be too long for a tsvector.
+            return mode == "raw" or operand.type.base != "tsvector"
+        case Not(operand) | NotTrue(operand):
+            return can_raise(operand)
+        case And(operands) | Or(operands):
+            return any(can_raise(operand) for operand in operands)
+        case Exists(_, where):
+            return can_raise(where)
+        case Fenced(_, condition):
+            return can_raise(condition)
+        case _:
+            return False
+
+
+def fence(guard: Predicate, condition: Predicate) -> Predicate:
+    """Both, such that what can raise is evaluated on no row that the guard hides; the rest stays beside the guard,
+    where indexes serve both."""
+    parts = condition.operands if isinstance(condition, And) else (condition,)
+    guarded = all_of(guard, *(part for part in parts if not can_raise(part)))
+    risky = all_of(*(part for part in parts if can_raise(part)))
+    if risky == ALWAYS or guarded == NEVER:
+        return guarded
+    return risky if guarded == ALWAYS else all_of(guarded, Fenced(guarded, risky))

@@ -20,18 +20,22 @@ from graphql import (
 from db.sql import Statement
 from schema.expression.coerce import coercer
 from schema.expression.lift import lift
-from schema.expression.predicate import Constant, Lifted, PrincipalValue
+from schema.expression.predicate import ComposedValue, Constant, CursorValue, Lifted, PrincipalValue, VariableValue
 from schema.principal import Principal
 from schema.query.building.schema import QuerySchema
+from schema.query.cursors import CursorKey, CursorPad
 from schema.query.document import Limits, choose_operation, read_document, validate_document
-from schema.query.plan import Delete, Fixed, Insert, Plan, RowKeyValue, Update, VariableValue
+from schema.query.plan import Delete, Fixed, Insert, Plan, RowKeyValue, Update
 from schema.query.planning.context import Grants
+from schema.query.planning.given import composed
 from schema.query.planning.operation import plan_operation
 from schema.query.rendering.statement import render_mutation, render_query
 from schema.query.rendering.writes import Step
 from schema.query.shape import Shaper, shape_of, variable_shapers
 from schema.query.variables import VariableReader, variable_reader
 
+#: For tenants whose statements have no cursors.
+NO_CURSORS = CursorKey(b"")
 MAX_DOCUMENTS = 1000
 #: Longer documents are prepared anew each time, so that what is kept stays small.
 MAX_KEPT_CHARACTERS = 20_000
@@ -59,6 +63,7 @@ class Compiled:
     fixed: bytes | None = None
     statement: Statement | None = None
     fields: tuple[MutationField, ...] = ()
+    cursors: CursorKey = NO_CURSORS
 
 
 @dataclass
@@ -80,9 +85,10 @@ class Prepared:
 class RoleView:
     """The schema, grants and plans that principals with the same fingerprint share."""
 
-    def __init__(self, schema: QuerySchema, grants: Grants, limits: Limits) -> None:
+    def __init__(self, schema: QuerySchema, grants: Grants, limits: Limits, cursors: CursorKey = NO_CURSORS) -> None:
         self.schema = schema
         self._grants = grants
+        self._cursors = cursors
         self._limits = limits
         self._documents: LRUCache[tuple[str, str | None], Prepared] = LRUCache(MAX_DOCUMENTS)
 
@@ -126,12 +132,14 @@ class RoleView:
         plan = plan_operation(prepared.operation, prepared.fragments, self.schema, self._grants, variables, introspect)
         if plan.operation == "mutation":
             return Compiled(
-                plan, fields=tuple(self._mutation_field(output.key, output.node) for output in plan.outputs)
+                plan,
+                fields=tuple(self._mutation_field(output.key, output.node) for output in plan.outputs),
+                cursors=self._cursors,
             )
         if all(isinstance(output.node, Fixed) for output in plan.outputs):
             texts = {output.key: output.node.json for output in plan.outputs if isinstance(output.node, Fixed)}
             return Compiled(plan, fixed=b'{"data":{' + _members(texts) + b"}}")
-        return Compiled(plan, statement=render_query(plan, self.schema.model))
+        return Compiled(plan, statement=render_query(plan, self.schema.model), cursors=self._cursors)
 
     def _mutation_field(self, key: str, node: object) -> MutationField:
         match node:
@@ -175,13 +183,20 @@ def introspection_json(
 
 
 def bind(
-    statement: Statement, variables: Variables, principal: Principal, row_key: Sequence[object] = ()
+    statement: Statement,
+    variables: Variables,
+    principal: Principal,
+    row_key: Sequence[object] = (),
+    cursors: CursorKey = NO_CURSORS,
 ) -> list[object]:
-    """The arguments of a statement for one request. Raises WrongType and its like for values that do not fit."""
-    return [_bound(source, variables, principal, row_key) for source in statement.sources]
+    """The arguments of a statement for one request. Raises WrongType and its like for values that do not fit, and
+    CursorInvalid."""
+    return [_bound(source, variables, principal, row_key, cursors) for source in statement.sources]
 
 
-def _bound(source: Hashable, variables: Variables, principal: Principal, row_key: Sequence[object]) -> object:
+def _bound(
+    source: Hashable, variables: Variables, principal: Principal, row_key: Sequence[object], cursors: CursorKey
+) -> object:
     match source:
         case Constant(value, _):
             return value
@@ -192,8 +207,15 @@ def _bound(source: Hashable, variables: Variables, principal: Principal, row_key
         case VariableValue(path, _, coerce):
             value = _at(variables, path)
             return None if value is None else coerce(value)
+        case ComposedValue(_, _, coerce):
+            return coerce(composed(source, variables))
         case RowKeyValue(index, _):
             return row_key[index]
+        case CursorValue(cursor, context, index, kind):
+            text = _bound(cursor, variables, principal, row_key, cursors)
+            return coercer(kind)(cursors.read(text, context)[index])
+        case CursorPad():
+            return cursors.pad(source)
         case _:
             raise TypeError(source)
 

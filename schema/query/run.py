@@ -8,6 +8,7 @@ from db.errors import PublicError
 from schema.errors import OperationError, PolicyViolated
 from schema.principal import Principal
 from schema.query.compiler import Compiled, MutationField, Variables, bind
+from schema.query.cursors import CursorKey
 
 
 class Transaction(Protocol):
@@ -34,12 +35,13 @@ async def run_operation(compiled: Compiled, database: Database, variables: Varia
     if compiled.fixed is not None:
         return compiled.fixed
     if compiled.statement is not None:
-        return await database.fetch_text(compiled.statement.text, bind(compiled.statement, variables, principal))
+        arguments = bind(compiled.statement, variables, principal, cursors=compiled.cursors)
+        return await database.fetch_text(compiled.statement.text, arguments)
     members: list[bytes] = []
     async with database.transaction() as transaction:
         for field in compiled.fields:
             try:
-                json = await _run_field(field, transaction, variables, principal)
+                json = await _run_field(field, transaction, variables, principal, compiled.cursors)
             except PublicError as error:
                 error.field = field.key
                 raise
@@ -48,12 +50,13 @@ async def run_operation(compiled: Compiled, database: Database, variables: Varia
 
 
 async def _run_field(
-    field: MutationField, transaction: Transaction, variables: Variables, principal: Principal
+    field: MutationField, transaction: Transaction, variables: Variables, principal: Principal, cursors: CursorKey
 ) -> bytes:
     json = (field.fixed or "null").encode()
     row_key: tuple[object, ...] = ()
     for step in field.steps:
-        rows = await transaction.fetch(step.statement.text, bind(step.statement, variables, principal, row_key))
+        arguments = bind(step.statement, variables, principal, row_key, cursors)
+        rows = await transaction.fetch(step.statement.text, arguments)
         if not rows and field.ignores_conflict:
             return b"null"
         if not rows:

@@ -5,8 +5,9 @@ from schema.expression.predicate import ALWAYS
 from schema.query.plan import Aggregate, Aggregates, Fixed, FlatColumn
 from schema.query.rendering.context import Rendering
 from schema.query.rendering.json import render_column
+from schema.query.rendering.orders import named_values, order_clause
 from schema.query.rendering.predicate import render_source, table_name
-from schema.query.rendering.reads import order_by, page, where_clause
+from schema.query.rendering.reads import page, where_clause
 
 _FUNCTIONS = {"avg": sql("avg"), "count": sql("count"), "max": sql("max"), "min": sql("min"), "sum": sql("sum")}
 
@@ -38,7 +39,7 @@ def _aggregate(rendering: Rendering, node: Aggregate) -> Sql:
         row=concatenate([*parts, json_text("}")]),
         groups=_groups(rendering, node),
         having=having,
-        order=order_by(rendering, read, "g", named=False),
+        order=order_clause(read.order, named_values(read.order, "g")),
         limit=page(sql(" limit "), read.limit),
         offset=page(sql(" offset "), read.offset),
     )

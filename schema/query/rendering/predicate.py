@@ -12,19 +12,30 @@ from schema.expression.predicate import (
     ColumnOf,
     Compare,
     Comparison,
+    ComposedValue,
     Constant,
+    Counted,
+    CursorValue,
     Exists,
+    Fenced,
     IsNull,
+    JsonAt,
     Lifted,
     Matches,
     Never,
     Not,
+    NotTrue,
     Or,
     Predicate,
     PrincipalValue,
+    RowCount,
+    Search,
+    Tested,
+    VariableValue,
 )
 from schema.model import Entity, Model, Relation
-from schema.query.plan import Argument, RowKeyValue, VariableValue
+from schema.query.plan import Argument, RowKeyValue
+from schema.query.rendering.operators import render_search, render_test
 
 
 class Aliases:
@@ -100,8 +111,51 @@ def render_predicate(predicate: Predicate, entity: Entity, alias: str, model: Mo
             return sql("({any})", any=join(" or ", [inner(each) for each in operands]))
         case Exists(relation, where, _, via):
             return _render_exists(entity.relations[relation], where, via, alias, model, aliases)
+        case NotTrue() | Fenced() | Tested() | Counted() | Search():
+            return _render_further(predicate, entity, alias, model, aliases)
         case _:
             assert_never(predicate)
+
+
+def _render_further(
+    predicate: NotTrue | Fenced | Tested | Counted | Search, entity: Entity, alias: str, model: Model, aliases: Aliases
+) -> Sql:
+    def inner(operand: Predicate) -> Sql:
+        return render_predicate(operand, entity, alias, model, aliases)
+
+    match predicate:
+        case NotTrue(operand):
+            return sql("({operand} is not true)", operand=inner(operand))
+        case Fenced(guard, condition):
+            return sql("(case when {guard} then {condition} end)", guard=inner(guard), condition=inner(condition))
+        case Tested(operand, operator, value):
+            tested = (
+                _render_count(operand, entity, alias, model, aliases)
+                if isinstance(operand, RowCount)
+                else _operand(operand, alias)
+            )
+            return render_test(tested, operator, render_argument(value))
+        case Counted(operand, operator, value):
+            return sql(
+                "({count} {operator} {value})",
+                count=_render_count(operand, entity, alias, model, aliases),
+                operator=_OPERATORS[operator],
+                value=render_argument(value),
+            )
+        case Search(operand, query):
+            return render_search(_operand(operand, alias), predicate, render_argument(query))
+
+
+def _render_count(count: RowCount, entity: Entity, alias: str, model: Model, aliases: Aliases) -> Sql:
+    relation = entity.relations[count.relation]
+    target = model.by_table[relation.target]
+    inner = aliases.new(target)
+    return sql(
+        "(select count(*) from {source} where {meets} and {where})",
+        source=render_source(relation, target, inner),
+        meets=render_link(relation, alias, inner, count.via, model, aliases),
+        where=render_predicate(count.where, target, inner, model, aliases),
+    )
 
 
 def _render_exists(
@@ -154,11 +208,20 @@ def _equal(left: str, left_columns: tuple[str, ...], right: str, right_columns: 
     return join(" and ", [sql("{a} = {b}", a=name(left, a), b=name(right, b)) for a, b in pairs])
 
 
-def _operand(operand: ColumnOf | Argument, alias: str) -> Sql:
+def _operand(operand: ColumnOf | JsonAt | Argument, alias: str) -> Sql:
     match operand:
         case ColumnOf(column, _):
             return name(alias, column)
-        case Constant() | Lifted() | PrincipalValue() | VariableValue() | RowKeyValue():
+        case JsonAt(ColumnOf(column, _), path, as_text):
+            return sql(
+                "({column} {operator} {path})",
+                column=name(alias, column),
+                operator=sql("#>>") if as_text else sql("#>"),
+                path=render_argument(path),
+            )
+        case Constant() | Lifted() | PrincipalValue() | VariableValue():
+            return render_argument(operand)
+        case ComposedValue() | CursorValue() | RowKeyValue():
             return render_argument(operand)
 
 
