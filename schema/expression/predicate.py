@@ -5,7 +5,7 @@ error, so it may stand beside a policy in one WHERE (see `docs/security.md`). Wh
 Values are sources, not values: a plan is shared by requests that differ only in them.
 """
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -53,9 +53,11 @@ class VariableValue:
 
 @dataclass(frozen=True, slots=True)
 class ComposedValue:
-    """A list or object of the document with variables within, put together and brought to `type` at each request."""
+    """A value that the document puts together from variables: `compose` does so at each request, and `coerce` brings
+    it to `type`. `written` is its text, by which equal ones are known."""
 
-    written: Hashable
+    written: str
+    compose: Callable[[Mapping[str, object]], object] = field(compare=False)
     type: PgType
     coerce: Callable[[object], object]
 
@@ -168,12 +170,12 @@ class RowCount:
     via: "Predicate" = field(default_factory=lambda: ALWAYS)
 
 
-Operator = Literal[
+TestOperator = Literal[
     "= any", "<> all", "is null", "json is null", "@>", "<@", "&&", "-|-", "<<", ">>", "?", "?|", "?&",
     "~", "!~", "~*", "!~*", "json =", "json <>", "json <", "json <=", "json >", "json >=",
 ]  # fmt: skip
 #: These fail on a pattern that is none, or that is too costly on some text.
-_RAISING: Final[frozenset[Operator]] = frozenset({"~", "!~", "~*", "!~*"})
+_RAISING: Final[frozenset[TestOperator]] = frozenset({"~", "!~", "~*", "!~*"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +183,7 @@ class Tested:
     """An operand beside a value, by an operator that `Compare` has not."""
 
     operand: ColumnOf | JsonAt | RowCount
-    operator: Operator
+    operator: TestOperator
     value: Value
 
 

@@ -27,7 +27,6 @@ from schema.query.cursors import CursorKey, CursorPad
 from schema.query.document import Limits, choose_operation, read_document, validate_document
 from schema.query.plan import Delete, Fixed, Insert, Plan, RowKeyValue, Update
 from schema.query.planning.context import Grants
-from schema.query.planning.given import composed
 from schema.query.planning.operation import plan_operation
 from schema.query.rendering.statement import render_mutation, render_query
 from schema.query.rendering.writes import Step
@@ -207,8 +206,9 @@ def _bound(
         case VariableValue(path, _, coerce):
             value = _at(variables, path)
             return None if value is None else coerce(value)
-        case ComposedValue(_, _, coerce):
-            return coerce(composed(source, variables))
+        case ComposedValue(_, compose, _, coerce):
+            value = compose(variables)
+            return None if value is None else coerce(value)
         case RowKeyValue(index, _):
             return row_key[index]
         case CursorValue(cursor, context, index, kind):

@@ -8,7 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias, cast
 
-from graphql import ListValueNode, NullValueNode, ObjectValueNode, ValueNode, VariableNode, value_from_ast_untyped
+from graphql import (
+    ListValueNode,
+    NullValueNode,
+    ObjectValueNode,
+    ValueNode,
+    VariableNode,
+    print_ast,
+    value_from_ast_untyped,
+)
 
 from db.catalog import PgType
 from schema.expression.coerce import Coercion, coercer
@@ -63,7 +71,11 @@ class Written:
     def argument(self, kind: PgType, coerce: Coercion | None = None) -> Constant | VariableValue | ComposedValue:
         """The value for a statement, brought to the type. Raises WrongType, InvalidValue."""
         if _holds_variable(self.node):
-            return ComposedValue(self.node, kind, coerce or coercer(kind))
+            # What variables hold differs from request to request, and the plan serves them all.
+            node = self.node
+            return ComposedValue(
+                print_ast(node), lambda variables: Written(node, variables).plain(), kind, coerce or coercer(kind)
+            )
         value = self.plain()
         return Constant(None if value is None else frozen((coerce or coercer(kind))(value)), kind)
 
@@ -115,11 +127,6 @@ def given(node: ValueNode | None, variables: Variables) -> Given | None:
         name = node.name.value
         return Sent((name,), variables[name]) if name in variables else None
     return Written(node, variables)
-
-
-def composed(value: ComposedValue, variables: Variables) -> object:
-    """What the document's value is with these variables in it, as plain Python."""
-    return Written(cast("ValueNode", value.written), variables).plain()
 
 
 def _holds_variable(node: ValueNode) -> bool:

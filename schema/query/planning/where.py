@@ -24,12 +24,12 @@ from schema.expression.predicate import (
     Matching,
     Not,
     NotTrue,
-    Operator,
     Predicate,
     RowCount,
     Search,
     SearchMode,
     Tested,
+    TestOperator,
     all_of,
     any_of,
     fence,
@@ -54,7 +54,7 @@ _COMPARISONS: Final[Mapping[str, Comparison]] = {
     "_lt": "<",
     "_lte": "<=",
 }
-_JSON_COMPARISONS: Final[Mapping[str, Operator]] = {
+_JSON_COMPARISONS: Final[Mapping[str, TestOperator]] = {
     "_eq": "json =",
     "_neq": "json <>",
     "_gt": "json >",
@@ -69,8 +69,8 @@ _PATTERNS: Final[Mapping[str, tuple[Matching, bool]]] = {
     "_nilike": ("ilike", True),
     "_starts_with": ("like", False),
 }
-_REGEXES: Final[Mapping[str, Operator]] = {"_regex": "~", "_nregex": "!~", "_iregex": "~*", "_niregex": "!~*"}
-_SETS: Final[Mapping[str, Operator]] = {
+_REGEXES: Final[Mapping[str, TestOperator]] = {"_regex": "~", "_nregex": "!~", "_iregex": "~*", "_niregex": "!~*"}
+_SETS: Final[Mapping[str, TestOperator]] = {
     "_contains": "@>",
     "_contained_in": "<@",
     "_overlaps": "&&",
@@ -78,7 +78,7 @@ _SETS: Final[Mapping[str, Operator]] = {
     "_left_of": "<<",
     "_right_of": ">>",
 }
-_KEYS: Final[Mapping[str, tuple[Operator, PgType]]] = {
+_KEYS: Final[Mapping[str, tuple[TestOperator, PgType]]] = {
     "_has_key": ("?", TEXT),
     "_has_keys_any": ("?|", TEXT_ARRAY),
     "_has_keys_all": ("?&", TEXT_ARRAY),

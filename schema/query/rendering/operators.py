@@ -3,9 +3,9 @@
 from typing import Final
 
 from db.sql import Sql, sql
-from schema.expression.predicate import Operator, Search, SearchMode
+from schema.expression.predicate import Search, SearchMode, TestOperator
 
-_BINARY: Final[dict[Operator, Sql]] = {
+_BINARY: Final[dict[TestOperator, Sql]] = {
     "@>": sql("@>"),
     "<@": sql("<@"),
     "&&": sql("&&"),
@@ -23,7 +23,7 @@ _BINARY: Final[dict[Operator, Sql]] = {
     "json <>": sql("<>"),
 }
 #: The order of jsonb puts every number before every text; here values of two kinds have none.
-_WITHIN_KIND: Final[dict[Operator, Sql]] = {
+_WITHIN_KIND: Final[dict[TestOperator, Sql]] = {
     "json <": sql("<"),
     "json <=": sql("<="),
     "json >": sql(">"),
@@ -37,7 +37,7 @@ _QUERIES: Final[dict[SearchMode, Sql]] = {
 }
 
 
-def render_test(operand: Sql, operator: Operator, value: Sql) -> Sql:
+def render_test(operand: Sql, operator: TestOperator, value: Sql) -> Sql:
     """The test, in parentheses."""
     if operator in _BINARY:
         return sql("({operand} {operator} {value})", operand=operand, operator=_BINARY[operator], value=value)
