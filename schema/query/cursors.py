@@ -45,10 +45,11 @@ class CursorKey:
 
     secret: bytes = field(repr=False)
 
-    def pad(self, pad: CursorPad) -> bytes:
-        """The bytes that come before what is hashed: 64 of them."""
+    def pad(self, pad: CursorPad) -> str:
+        """The 64 bytes that come before what is hashed, as a PostgreSQL bytea."""
         byte = 0x36 if pad.side == "inner" else 0x5C
-        return bytes(each ^ byte for each in self._key(pad.context).ljust(_BLOCK_BYTES, b"\0"))
+        padded = self._key(pad.context).ljust(_BLOCK_BYTES, b"\0")
+        return "\\x" + bytes(each ^ byte for each in padded).hex()
 
     def read(self, cursor: object, context: str) -> tuple[str | None, ...]:
         """The values in a cursor that was made for this context. Raises CursorInvalid."""

@@ -23,15 +23,21 @@ def plan_list(planning: Planning, entity: Entity, nodes: Sequence[FieldNode], re
 
 
 def plan_rows(
-    planning: Planning, entity: Entity, node: FieldNode, outputs: tuple[Output, ...], relation: Relation | None = None
+    planning: Planning,
+    entity: Entity,
+    node: FieldNode,
+    outputs: tuple[Output, ...],
+    relation: Relation | None = None,
+    *,
+    by_keys: bool = False,
 ) -> Read:
     """The rows that the arguments of a field pick and order: `filter` and `where`, `ordering` and `order_by`,
-    `distinct_on`, and a page of them."""
+    `distinct_on`, and a page of them. `by_keys` makes it a page that has cursors, whatever is given."""
     order = (
         *plan_ordering(planning, entity, planning.argument(node, "ordering")),
         *plan_order_by(planning, entity, planning.argument(node, "order_by")),
     )
-    page = plan_pages(planning, entity, node, order)
+    page = plan_pages(planning, entity, node, order, by_keys=by_keys)
     return Read(
         entity=entity,
         grant=planning.grant(entity, "select"),

@@ -3,7 +3,7 @@
 Rows are filtered, ordered and cut first, in a subquery of their own; only then are children joined to what is left.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -14,7 +14,7 @@ from schema.query.plan import Argument, ColumnOutput, Output, Read, ReadOutput, 
 from schema.query.rendering.context import Rendering
 from schema.query.rendering.json import render_column
 from schema.query.rendering.keyset import may_fail, within_page
-from schema.query.rendering.orders import is_plain, named_values, order_clause, render_orders
+from schema.query.rendering.orders import Ordered, is_plain, named_values, order_clause, render_orders
 from schema.query.rendering.predicate import render_argument, render_source, table_name
 
 
@@ -148,44 +148,85 @@ def where_clause(
 
 def _cut(rendering: Rendering, read: Read, alias: str, parent: str) -> Sql:
     """The rows of the page, as a subquery of the columns that are needed of them."""
+    backward = read.keyset is not None and read.keyset.backward
+    if not read.distinct_on:
+        ordered = render_orders(rendering, read.order, alias)
+        within = within_page(read.keyset, read.order, ordered.values) if read.keyset else []
+        return sql(
+            "(select {columns} from {rows}{joins}{where}{order}{limit}{offset}) as {alias}",
+            columns=_cut_columns(read, alias, ordered),
+            rows=_rows(read, alias, parent),
+            joins=ordered.joins,
+            where=where_clause(rendering, read, alias, parent, within, fenced=may_fail(read.order)),
+            order=order_clause(read.order, ordered.values, backward=backward),
+            limit=page(sql(" limit "), read.limit),
+            offset=page(sql(" offset "), read.offset),
+            alias=name(alias),
+        )
+    values = named_values(read.order, alias)
+    within = within_page(read.keyset, read.order, values) if read.keyset else []
+    return sql(
+        "(select * from {rows}{within}{order}{limit}{offset}) as {alias}",
+        rows=_distinct(rendering, read, alias, parent),
+        within=sql(" where {all}", all=join(" and ", within)) if within else sql(""),
+        order=order_clause(read.order, values, backward=backward),
+        limit=page(sql(" limit "), read.limit),
+        offset=page(sql(" offset "), read.offset),
+        alias=name(alias),
+    )
+
+
+def _distinct(rendering: Rendering, read: Read, alias: str, parent: str) -> Sql:
+    """Of rows that are equal in the columns of `distinct_on` the first, as a subquery. DISTINCT ON needs an order that
+    begins with its columns; what is left is put into the wanted one afterwards."""
     ordered = render_orders(rendering, read.order, alias)
+    distinct = join(", ", [name(alias, column.name) for column in read.distinct_on])
+    return sql(
+        "(select distinct on ({distinct}) {columns} from {rows}{joins}{where}{first}) as {alias}",
+        distinct=distinct,
+        columns=_cut_columns(read, alias, ordered),
+        rows=_rows(read, alias, parent),
+        joins=ordered.joins,
+        where=where_clause(rendering, read, alias, parent),
+        first=order_clause(read.order, ordered.values, first=distinct),
+        alias=name(alias),
+    )
+
+
+def _cut_columns(read: Read, alias: str, ordered: Ordered) -> Sql:
     columns = [name(alias, column) for column in _needed_columns(read)]
     keys = [
         sql("{value} as {key}", value=value, key=name(f"o{index}"))
         for index, (order, value) in enumerate(zip(read.order, ordered.values, strict=True))
         if not is_plain(order)
     ]
-    parts = {
-        "columns": join(", ", [*columns, *keys]),
-        "rows": _rows(read, alias, parent),
-        "joins": ordered.joins,
-        "alias": name(alias),
-        "limit": page(sql(" limit "), read.limit),
-        "offset": page(sql(" offset "), read.offset),
-    }
-    backward = read.keyset is not None and read.keyset.backward
-    if not read.distinct_on:
-        within = within_page(read.keyset, read.order, ordered.values) if read.keyset else []
-        return sql(
-            "(select {columns} from {rows}{joins}{where}{order}{limit}{offset}) as {alias}",
-            **parts,
-            where=where_clause(rendering, read, alias, parent, within, fenced=may_fail(read.order)),
-            order=order_clause(read.order, ordered.values, backward=backward),
+    return join(", ", [*columns, *keys])
+
+
+def exists_row(
+    rendering: Rendering, read: Read, parent: str, among: Callable[[Sequence[Sql]], list[Sql]], after: Sql | None = None
+) -> Sql:
+    """Whether there is a row, of all that the read's pages together have, that satisfies the conditions which `among`
+    makes of the values rows are ordered by; with `after` beside that many others."""
+    alias = rendering.aliases.new(read.entity)
+    if read.distinct_on:
+        conditions = among(named_values(read.order, alias))
+        source = sql(
+            "{rows}{where}",
+            rows=_distinct(rendering, read, alias, parent),
+            where=sql(" where {all}", all=join(" and ", conditions)) if conditions else sql(""),
         )
-    # DISTINCT ON needs an order that begins with its columns; what is left is put into the wanted one afterwards.
-    distinct = join(", ", [name(alias, column.name) for column in read.distinct_on])
-    values = named_values(read.order, alias)
-    within = within_page(read.keyset, read.order, values) if read.keyset else []
-    return sql(
-        "(select * from (select distinct on ({distinct}) {columns} from {rows}{joins}{where}{first}) as {alias}"
-        "{within}{order}{limit}{offset}) as {alias}",
-        **parts,
-        distinct=distinct,
-        where=where_clause(rendering, read, alias, parent),
-        first=order_clause(read.order, ordered.values, first=distinct),
-        within=sql(" where {all}", all=join(" and ", within)) if within else sql(""),
-        order=order_clause(read.order, values, backward=backward),
-    )
+    else:
+        ordered = render_orders(rendering, read.order, alias)
+        conditions = among(ordered.values)
+        source = sql(
+            "{rows}{joins}{where}",
+            rows=_rows(read, alias, parent),
+            joins=ordered.joins if conditions else sql(""),
+            where=where_clause(rendering, read, alias, parent, conditions, fenced=may_fail(read.order)),
+        )
+    offset = sql("") if after is None else sql(" offset {after}", after=after)
+    return sql("exists (select from {source}{offset})", source=source, offset=offset)
 
 
 def _needed_columns(read: Read) -> list[str]:
