@@ -25,6 +25,7 @@ from schema.principal import Principal
 from schema.query.building.schema import RowOperation, build_query_schema
 from schema.query.building.schema_text import SchemaText, schema_text
 from schema.query.compiler import RoleView
+from schema.query.cursors import CursorKey, cursor_key
 from schema.query.document import Limits
 from schema.validity import TimedPolicy
 
@@ -62,6 +63,7 @@ class LoadedTenant:
     catalog_fingerprint: str
     timed_policy: TimedPolicy[Policy]
     limits: Limits
+    cursors: CursorKey
     clock: Callable[[], float] = time.time
     views: LRUCache[str, RoleView] = field(default_factory=lambda: LRUCache(MAX_VIEWS))
     texts: LRUCache[str, SchemaText] = field(default_factory=lambda: LRUCache(MAX_VIEWS))
@@ -104,7 +106,8 @@ class LoadedTenant:
         def may(entity: Entity, operation: RowOperation) -> bool:
             return policy.may(principal, entity.table.name, operation)
 
-        return RoleView(build_query_schema(self.model, may), PrincipalGrants(policy, principal), self.limits)
+        grants = PrincipalGrants(policy, principal)
+        return RoleView(build_query_schema(self.model, may), grants, self.limits, self.cursors)
 
 
 class Tenants:
@@ -203,7 +206,8 @@ class Tenants:
             return compile_policy(in_force, model, tenant_id=tenant_id, choice=tenant.rule_choice)
 
         policy = TimedPolicy(rules, compile_rules)
-        return LoadedTenant(tenant, database, model, catalog.fingerprint, policy, self._limits, self._clock)
+        cursors = cursor_key(self._master_key.secret, tenant_id)
+        return LoadedTenant(tenant, database, model, catalog.fingerprint, policy, self._limits, cursors, self._clock)
 
     async def _database(self, tenant: Tenant) -> TenantDatabase:
         dsn = self._resolve_dsn(tenant.dsn)

@@ -7,21 +7,37 @@
    the same two tables adds its column: `<singular>_<column>`, `<owner>_<column>_collection`.
 4. A table whose primary key is two foreign keys gives both of its targets `<the other target>_collection`.
 5. A relation whose name a column has gets `_rel`; if that is taken too, a number.
+6. A type made for a table beside its own (`T_where` …) gives way to tables: while one has its name, it gets `_` behind
+   it. So does, within such a type, the name of a column that means something else there (`_and`, `null`).
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TypeVar
 
 from db.catalog import Catalog, Column, ForeignKey, Table, TableName
 from schema.model import Entity, Junction, Model, Note, Relation
 
-_RESERVED: Final = frozenset(
-    {"Query", "Mutation", "Subscription", "Aggregates", "Utility", "OnConflict"}
-    | {"String", "Int", "Float", "Boolean", "ID", "DateTime", "Date", "Time", "UUID", "BigInt", "GenericScalar"}
+_SCALARS: Final = frozenset(
+    {"String", "Int", "Float", "Boolean", "ID", "DateTime", "Date", "Time", "UUID", "BigInt", "GenericScalar"}
 )
+#: The types that all tables share: what a column is compared with, and by what rows are ordered.
+SHARED_TYPES: Final = frozenset(
+    {f"{scalar}_where" for scalar in _SCALARS}
+    | {f"{scalar}_list_where" for scalar in _SCALARS}
+    | {"ID_text_where", "Text_form_where", "Range_where", "Search_where", "Json_where", "Json_path_where"}
+    | {"Presence_where", "Search_query", "Search_mode", "Search_config", "OrderDirection", "OrderFunction"}
+)
+_RESERVED: Final = (
+    frozenset({"Query", "Mutation", "Subscription", "Aggregates", "Utility", "OnConflict"}) | _SCALARS | SHARED_TYPES
+)
+#: What the types made for a table are called behind its name. None ends another, so that two tables never meet.
+DERIVED: Final = ("_where", "_where_many", "_compare", "_order", "_order_many", "_column")
+_CONDITION_WORDS: Final = frozenset({"_and", "_or", "_not", "_compare"})
+_NO_ENUM_VALUES: Final = frozenset({"true", "false", "null"})
 _INVARIABLE: Final = ("ss", "us", "is", "species", "series", "news")
+Thing = TypeVar("Thing")
 _IRREGULAR: Final = {"people": "person", "children": "child", "men": "man", "women": "woman", "movies": "movie"}
 
 
@@ -54,6 +70,36 @@ def singular(word: str) -> str:
     if lower.endswith(("sses", "xes", "ches", "shes", "zzes")):
         return word[:-2]
     return word[:-1]
+
+
+def derived_type_name(model: Model, entity: Entity, suffix: str) -> str:
+    """The name of a type made for an entity, which no table has and no type that all share."""
+    name = entity.name + suffix
+    while name in model.entities or name in _RESERVED:
+        name += "_"
+    return name
+
+
+def condition_members(entity: Entity) -> Mapping[str, Column | Relation]:
+    """What can be named in a condition on an entity, beside `_and` and the like."""
+    return _beside(_CONDITION_WORDS, {**entity.columns, **entity.relations})
+
+
+def column_members(entity: Entity) -> Mapping[str, Column]:
+    """The columns of an entity as values of an enum."""
+    return _beside(_NO_ENUM_VALUES, entity.columns)
+
+
+def _beside(words: frozenset[str], things: Mapping[str, Thing]) -> Mapping[str, Thing]:
+    if words.isdisjoint(things):
+        return things
+    named: dict[str, Thing] = {}
+    for name, thing in things.items():
+        free = name
+        while free in words or (free != name and free in things):
+            free += "_"
+        named[free] = thing
+    return named
 
 
 def build_model(catalog: Catalog) -> Model:

@@ -53,6 +53,8 @@ def negated(coerce: Coercion) -> Coercion:
 def like_pattern(value: object) -> object:
     """The pattern of a LIKE. Raises InvalidValue when it ends in a backslash that escapes nothing, as PostgreSQL would
     for the first row it looks at."""
+    if value is None:
+        return None
     pattern = _text(value)
     if (len(pattern) - len(pattern.rstrip("\\"))) % 2:
         raise InvalidValue("A LIKE pattern must not end with a single backslash.")
@@ -67,6 +69,11 @@ def small_number(value: object) -> object:
     if len(mantissa) + abs(int(exponent or 0)) > _MAX_DIGITS and not _SPECIAL.fullmatch(text):
         raise InvalidValue(f"A number in a calculation has at most {_MAX_DIGITS} digits.")
     return number
+
+
+def prefix_pattern(value: object) -> object:
+    """The pattern of a LIKE for texts that begin with this one."""
+    return None if value is None else re.sub(r"([\\%_])", r"\\\1", _text(value)) + "%"
 
 
 def json_text(value: object) -> str:

@@ -5,12 +5,14 @@ a policy in one WHERE (see `docs/security.md`). Of what is not, `totality.can_ra
 values: a plan is shared by requests that differ only in them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from db.catalog import PgType
 from schema.principal import Attribute
+
+_TEXT: Final = PgType("text", "text")
 
 Comparison = Literal["=", "!=", "<", ">", "<=", ">="]
 Matching = Literal["like", "ilike"]
@@ -61,7 +63,37 @@ class PrincipalValue:
     type: PgType
 
 
-Value = Constant | Lifted | PrincipalValue
+@dataclass(frozen=True, slots=True)
+class VariableValue:
+    """The operation's variable at `path`, brought to `type` by `coerce` at each request."""
+
+    path: tuple[str | int, ...]
+    type: PgType
+    coerce: Callable[[object], object]
+
+
+@dataclass(frozen=True, slots=True)
+class ComposedValue:
+    """A value that the document puts together from variables: `compose` does so at each request, and `coerce` brings
+    it to `type`. `written` is its text, by which equal ones are known."""
+
+    written: str
+    compose: Callable[[Mapping[str, object]], object] = field(compare=False)
+    type: PgType
+    coerce: Callable[[object], object]
+
+
+@dataclass(frozen=True, slots=True)
+class CursorValue:
+    """Part `index` of the cursor that `cursor` gives, which must be one for `context`."""
+
+    cursor: "Constant | VariableValue"
+    context: str
+    index: int
+    type: PgType
+
+
+Value = Constant | Lifted | PrincipalValue | VariableValue | ComposedValue | CursorValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +171,20 @@ class Aggregated:
     total: bool = True
 
 
-Operand = ColumnOf | Value | Related | Outer | Cast | Calculated | Aggregated
+@dataclass(frozen=True, slots=True)
+class JsonAt:
+    """What a jsonb column holds at a path of keys and indexes: jsonb, or with `as_text` its text."""
+
+    column: ColumnOf
+    path: Value
+    as_text: bool = False
+
+    @property
+    def type(self) -> PgType:
+        return _TEXT if self.as_text else self.column.type
+
+
+Operand = ColumnOf | JsonAt | Value | Related | Outer | Cast | Calculated | Aggregated
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +260,86 @@ class Exists:
     outer: int = 0
 
 
-Predicate = Always | Never | Compare | IsNull | Matches | AnyOf | Not | And | Or | Exists
+@dataclass(frozen=True, slots=True)
+class RowCount:
+    """How many rows the collection leads to that satisfy `where`, over junction rows that satisfy `via`."""
+
+    relation: str
+    where: "Predicate"
+    via: "Predicate" = field(default_factory=lambda: ALWAYS)
+
+
+TestOperator = Literal[
+    "= any", "<> all", "is null", "json is null", "@>", "<@", "&&", "-|-", "<<", ">>", "?", "?|", "?&",
+    "~", "!~", "~*", "!~*", "json =", "json <>", "json <", "json <=", "json >", "json >=",
+]  # fmt: skip
+#: These fail on a pattern that is none, or that is too costly on some text.
+RAISING: Final[frozenset[TestOperator]] = frozenset({"~", "!~", "~*", "!~*"})
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """An operand beside a value, by an operator that `Compare` has not."""
+
+    operand: ColumnOf | JsonAt | RowCount
+    operator: TestOperator
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A comparison of how many related rows there are."""
+
+    operand: RowCount
+    operator: Comparison
+    value: Value
+
+
+SearchMode = Literal["web", "plain", "phrase", "raw"]
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """A full-text search in a tsvector or a text. Without `config` it is the database's own."""
+
+    operand: ColumnOf
+    query: Value
+    mode: SearchMode
+    config: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NotTrue:
+    """True where the operand is false or unknown."""
+
+    operand: "Predicate"
+
+
+@dataclass(frozen=True, slots=True)
+class Fenced:
+    """`condition`, evaluated on no row but those that satisfy `guard`."""
+
+    guard: "Predicate"
+    condition: "Predicate"
+
+
+Predicate = (
+    Always
+    | Never
+    | Compare
+    | IsNull
+    | Matches
+    | AnyOf
+    | Not
+    | And
+    | Or
+    | Exists
+    | Tested
+    | Counted
+    | Search
+    | NotTrue
+    | Fenced
+)
 
 ALWAYS: Final = Always()
 NEVER: Final = Never()

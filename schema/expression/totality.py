@@ -7,6 +7,9 @@ from typing import assert_never
 
 from db.catalog import PgType
 from schema.expression.predicate import (
+    ALWAYS,
+    NEVER,
+    RAISING,
     Aggregated,
     Always,
     And,
@@ -15,19 +18,30 @@ from schema.expression.predicate import (
     Cast,
     ColumnOf,
     Compare,
+    ComposedValue,
     Constant,
+    Counted,
+    CursorValue,
     Exists,
+    Fenced,
     IsNull,
+    JsonAt,
     Lifted,
     Matches,
     Never,
     Not,
+    NotTrue,
     Operand,
     Or,
     Outer,
     Predicate,
     PrincipalValue,
     Related,
+    RowCount,
+    Search,
+    Tested,
+    VariableValue,
+    all_of,
 )
 from schema.expression.types import FLOATS, INTEGERS, is_comparable_as_floats
 
@@ -49,13 +63,40 @@ def can_raise(predicate: Predicate) -> bool:
             return any(can_raise(operand) for operand in operands)
         case Exists(_, where, _, via, grant):
             return can_raise(where) or can_raise(via) or can_raise(grant)
+        case Tested(operand, operator, value):
+            # A range is cast from its text, which may be none.
+            return (
+                operator in RAISING
+                or value.type.kind in {"range", "composite"}
+                or (isinstance(operand, RowCount) and can_raise(operand.where))
+            )
+        case Counted(operand):
+            return can_raise(operand.where)
+        case Search(operand, _, mode):
+            # A text may be too long for a tsvector.
+            return mode == "raw" or operand.type.base != "tsvector"
+        case NotTrue(operand) | Fenced(_, operand):
+            return can_raise(operand)
         case _:
             assert_never(predicate)
 
 
+def fence(guard: Predicate, condition: Predicate) -> Predicate:
+    """Both, such that what can raise is evaluated on no row that the guard hides; the rest stays beside the guard,
+    where indexes serve both."""
+    parts = condition.operands if isinstance(condition, And) else (condition,)
+    guarded = all_of(guard, *(part for part in parts if not can_raise(part)))
+    risky = all_of(*(part for part in parts if can_raise(part)))
+    if risky == ALWAYS or guarded == NEVER:
+        return guarded
+    return risky if guarded == ALWAYS else all_of(guarded, Fenced(guarded, risky))
+
+
 def _can_fail(operand: Operand) -> bool:
     match operand:
-        case ColumnOf() | Constant() | Lifted() | PrincipalValue():
+        case ColumnOf() | JsonAt() | Constant() | Lifted() | PrincipalValue():
+            return False
+        case VariableValue() | ComposedValue() | CursorValue():
             return False
         case Related(_, inner, _, via, grant):
             return can_raise(via) or can_raise(grant) or _can_fail(inner)

@@ -20,11 +20,12 @@ from db.sql import Statement
 from schema.bounded import Bounded
 from schema.expression.coerce import coercer
 from schema.expression.lift import lift
-from schema.expression.predicate import Constant, Lifted, PrincipalValue
+from schema.expression.predicate import ComposedValue, Constant, CursorValue, Lifted, PrincipalValue, VariableValue
 from schema.principal import Principal
 from schema.query.building.schema import QuerySchema
+from schema.query.cursors import CursorKey, CursorPad
 from schema.query.document import Limits, choose_operation, read_document, validate_document
-from schema.query.plan import Delete, Fixed, Insert, Plan, RowKeyValue, Update, VariableValue
+from schema.query.plan import Delete, Fixed, Insert, Plan, RowKeyValue, Update
 from schema.query.planning.context import Grants
 from schema.query.planning.operation import plan_operation
 from schema.query.rendering.statement import render_mutation, render_query
@@ -32,6 +33,8 @@ from schema.query.rendering.writes import Step
 from schema.query.shape import Shaper, shape_of, variable_shapers
 from schema.query.variables import VariableReader, variable_reader
 
+#: For tenants whose statements have no cursors.
+NO_CURSORS = CursorKey(b"")
 MAX_DOCUMENTS = 1000
 #: Longer documents are prepared anew each time, so that what is kept stays small.
 MAX_KEPT_CHARACTERS = 20_000
@@ -61,6 +64,7 @@ class Compiled:
     statement: Statement | None = None
     binders: tuple[Binder, ...] = ()
     fields: tuple[MutationField, ...] = ()
+    cursors: CursorKey = NO_CURSORS
 
     def bind(self, variables: Variables, principal: Principal) -> list[object]:
         """The arguments of `statement` for one request. Raises WrongType and its like for values that do not fit."""
@@ -86,9 +90,10 @@ class Prepared:
 class RoleView:
     """The schema, grants and plans that principals with the same fingerprint share."""
 
-    def __init__(self, schema: QuerySchema, grants: Grants, limits: Limits) -> None:
+    def __init__(self, schema: QuerySchema, grants: Grants, limits: Limits, cursors: CursorKey = NO_CURSORS) -> None:
         self.schema = schema
         self._grants = grants
+        self._cursors = cursors
         self._limits = limits
         self._documents: Bounded[tuple[str, str | None], Prepared] = Bounded(MAX_DOCUMENTS)
 
@@ -132,13 +137,15 @@ class RoleView:
         plan = plan_operation(prepared.operation, prepared.fragments, self.schema, self._grants, variables, introspect)
         if plan.operation == "mutation":
             return Compiled(
-                plan, fields=tuple(self._mutation_field(output.key, output.node) for output in plan.outputs)
+                plan,
+                fields=tuple(self._mutation_field(output.key, output.node) for output in plan.outputs),
+                cursors=self._cursors,
             )
         if all(isinstance(output.node, Fixed) for output in plan.outputs):
             texts = {output.key: output.node.json for output in plan.outputs if isinstance(output.node, Fixed)}
             return Compiled(plan, fixed=b'{"data":{' + _members(texts) + b"}}")
         statement = render_query(plan, self.schema.model)
-        return Compiled(plan, statement=statement, binders=_binders(statement))
+        return Compiled(plan, statement=statement, binders=_binders(statement, self._cursors))
 
     def _mutation_field(self, key: str, node: object) -> MutationField:
         match node:
@@ -182,18 +189,23 @@ def introspection_json(
 
 
 def bind(
-    statement: Statement, variables: Variables, principal: Principal, row_key: Sequence[object] = ()
+    statement: Statement,
+    variables: Variables,
+    principal: Principal,
+    row_key: Sequence[object] = (),
+    cursors: CursorKey = NO_CURSORS,
 ) -> list[object]:
-    """The arguments of a statement for one request. Raises WrongType and its like for values that do not fit."""
-    return [binder(variables, principal, row_key) for binder in _binders(statement)]
+    """The arguments of a statement for one request. Raises WrongType and its like for values that do not fit, and
+    CursorInvalid."""
+    return [binder(variables, principal, row_key) for binder in _binders(statement, cursors)]
 
 
-def _binders(statement: Statement) -> tuple[Binder, ...]:
+def _binders(statement: Statement, cursors: CursorKey) -> tuple[Binder, ...]:
     """For each argument of a statement the function that gives its value for one request."""
-    return tuple(_binder(source) for source in statement.sources)
+    return tuple(_binder(source, cursors) for source in statement.sources)
 
 
-def _binder(source: Hashable) -> Binder:
+def _binder(source: Hashable, cursors: CursorKey) -> Binder:
     match source:
         case Constant(value, _):
             return lambda _variables, _principal, _row_key: value
@@ -203,13 +215,27 @@ def _binder(source: Hashable) -> Binder:
             coerce_attribute = coercer(kind)
             return lambda _variables, principal, _row_key: coerce_attribute(principal.attribute(attribute))
         case VariableValue((str(name),), _, coerce):
-            return lambda variables, _principal, _row_key: coerce(variables.get(name))
+            return lambda variables, _principal, _row_key: _coerced(coerce, variables.get(name))
         case VariableValue(path, _, coerce):
-            return lambda variables, _principal, _row_key: coerce(_at(variables, path))
+            return lambda variables, _principal, _row_key: _coerced(coerce, _at(variables, path))
+        case ComposedValue(_, compose, _, coerce):
+            return lambda variables, _principal, _row_key: _coerced(coerce, compose(variables))
         case RowKeyValue(index, _):
             return lambda _variables, _principal, row_key: row_key[index]
+        case CursorValue(cursor, context, index, kind):
+            written, coerce_part = _binder(cursor, cursors), coercer(kind)
+            return lambda variables, principal, row_key: coerce_part(
+                cursors.read(written(variables, principal, row_key), context)[index]
+            )
+        case CursorPad():
+            pad = cursors.pad(source)
+            return lambda _variables, _principal, _row_key: pad
         case _:
             raise TypeError(source)
+
+
+def _coerced(coerce: Callable[[object], object], value: object) -> object:
+    return None if value is None else coerce(value)
 
 
 def _at(variables: Variables, path: tuple[str | int, ...]) -> object:

@@ -1,21 +1,11 @@
 """The nodes of a plan. No behaviour, no SQL; every node that touches rows carries its grant."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 from db.catalog import Column, PgType
-from schema.expression.predicate import Predicate, Value
+from schema.expression.predicate import ALWAYS, CursorValue, Predicate, Value
 from schema.model import Entity, Relation
-
-
-@dataclass(frozen=True, slots=True)
-class VariableValue:
-    """The operation's variable at `path`, brought to `type` by `coerce` at each request."""
-
-    path: tuple[str | int, ...]
-    type: PgType
-    coerce: Callable[[object], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +16,7 @@ class RowKeyValue:
     type: PgType
 
 
-Argument = Value | VariableValue | RowKeyValue
+Argument = Value | RowKeyValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +51,40 @@ class Hop:
     via: Predicate
 
 
+AggregateFunction = Literal["avg", "count", "max", "min", "sum"]
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
-    """By a column of the table, or by one reached over `path`."""
+    """By a column of the table, or by one reached over `path`; with `function`, by what it makes of the rows at the end
+    of the path that satisfy `where`, which holds their grant. Nulls count as the greatest unless `nulls_first` says
+    where they stand."""
 
     path: tuple[Hop, ...]
     column: Column
     descending: bool
+    nulls_first: bool | None = None
+    function: AggregateFunction | None = None
+    where: Predicate = ALWAYS
+    counts_rows: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The row where a page begins or ends: its value for each order, None where that is null."""
+
+    values: tuple[CursorValue | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Keyset:
+    """A page by keys. Its read's order is total, `context` is what its cursors are for; `backward` counts the limit
+    from the end."""
+
+    context: str
+    after: Bound | None = None
+    before: Bound | None = None
+    backward: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +92,7 @@ class Read:
     """Rows of one table: those that grant and filter let through, then ordered, then cut.
 
     `relation` leads here from the parent's row, over junction rows that satisfy `via`; a to-one read gives an object
-    or null. `key` picks a row by its key."""
+    or null. `key` picks a row by its key. Of rows that are equal in `distinct_on` the first in order is taken."""
 
     entity: Entity
     grant: Predicate
@@ -88,6 +105,8 @@ class Read:
     limit: Argument | None = None
     offset: Argument | None = None
     many: bool = True
+    distinct_on: tuple[Column, ...] = ()
+    keyset: Keyset | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +149,6 @@ class Fixed:
     """A JSON text that needs no database: `__typename` at the root, and introspection."""
 
     json: str
-
-
-AggregateFunction = Literal["avg", "count", "max", "min", "sum"]
 
 
 @dataclass(frozen=True, slots=True)

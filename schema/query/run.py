@@ -8,6 +8,7 @@ from db.errors import PublicError
 from schema.errors import OperationError, PolicyViolated
 from schema.principal import Principal
 from schema.query.compiler import Compiled, MutationField, Variables, bind
+from schema.query.cursors import CursorKey
 
 
 class Transaction(Protocol):
@@ -39,7 +40,7 @@ async def run_operation(compiled: Compiled, database: Database, variables: Varia
     async with database.transaction() as transaction:
         for field in compiled.fields:
             try:
-                json = await _run_field(field, transaction, variables, principal)
+                json = await _run_field(field, transaction, variables, principal, compiled.cursors)
             except PublicError as error:
                 error.field = field.key
                 raise
@@ -48,12 +49,13 @@ async def run_operation(compiled: Compiled, database: Database, variables: Varia
 
 
 async def _run_field(
-    field: MutationField, transaction: Transaction, variables: Variables, principal: Principal
+    field: MutationField, transaction: Transaction, variables: Variables, principal: Principal, cursors: CursorKey
 ) -> bytes:
     json = (field.fixed or "null").encode()
     row_key: tuple[object, ...] = ()
     for step in field.steps:
-        rows = await transaction.fetch(step.statement.text, bind(step.statement, variables, principal, row_key))
+        arguments = bind(step.statement, variables, principal, row_key, cursors)
+        rows = await transaction.fetch(step.statement.text, arguments)
         if not rows and field.ignores_conflict:
             return b"null"
         if not rows:

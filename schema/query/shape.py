@@ -19,11 +19,13 @@ from graphql import (
 )
 
 from schema.expression.lift import lift
+from schema.query.cursors import nulls_in
 from schema.query.variables import InputType, Variable
 
 #: How a variable is used: its text is parsed (filter), it is structure as it stands (verbatim: an ordering, a
-#: condition), or only its structure matters (value): which fields of input objects are given, enums, and nulls.
-Use = Literal["filter", "verbatim", "value"]
+#: condition), it is a cursor, of which the nulls within matter, or only its structure does (value): which fields of
+#: input objects are given, enums, and nulls.
+Use = Literal["filter", "verbatim", "cursor", "value"]
 Shaper: TypeAlias = Callable[[object], Hashable]
 _USES: dict[str, Use] = {
     "filter": "filter",
@@ -31,6 +33,8 @@ _USES: dict[str, Use] = {
     "ordering": "verbatim",
     "distincton": "verbatim",
     "subquery": "verbatim",
+    "after": "cursor",
+    "before": "cursor",
 }
 
 
@@ -77,6 +81,8 @@ def _shaper(use: Use, type_: InputType) -> Shaper:
             return lambda value: lift(value).shape if isinstance(value, str) else None
         case "verbatim":
             return repr
+        case "cursor":
+            return lambda value: nulls_in(value) if isinstance(value, str) else None
         case "value":
             return _structure_of(type_)
 

@@ -24,6 +24,7 @@ from schema.names import build_model
 from schema.policy import compile_policy
 from schema.principal import Principal
 from schema.query.compiler import Compiled
+from schema.query.cursors import CursorKey
 from schema.query.document import Limits
 from schema.query.run import run_operation
 from schema.validity import TimedPolicy
@@ -85,7 +86,7 @@ async def test_the_operation_gives_its_sql_and_its_answer(path: Path, template: 
         model = build_model(await read_catalog(database, ["public"]))
         tenant: Any = None
         policy = TimedPolicy(RULES, lambda rules: compile_policy(rules, model, tenant_id=TENANT))
-        loaded = LoadedTenant(tenant, database, model, "", policy, Limits())
+        loaded = LoadedTenant(tenant, database, model, "", policy, Limits(), CursorKey(b"key"))
         sql, answer = await _answer(loaded, PRINCIPALS[_header(text, "as") or "root"], text)
     databases.drop(dsn)
 

@@ -39,3 +39,30 @@ values
     (2, 'It''s 100% late', null, 5, 'NaN', null, '{}', null, null, 7, 1, null),
     (3, 'Noon_and after', 99.99, 0, 'Infinity', 'infinity', '{x}', '"text"', false, 8, 2, 1);
 insert into cast_members values (1, 2, 'lead'), (1, 3, null), (2, 3, 'lead');
+
+create type size as enum ('small', 'middle', 'large');
+create table shelves (
+    code text primary key,
+    size size,
+    label varchar(12),
+    height real,
+    width smallint,
+    depth smallint,
+    weight numeric,
+    opened date,
+    cleaned time,
+    lent interval,
+    pages int4range,
+    open daterange,
+    marks int[] not null default '{}',
+    facts jsonb,
+    about text,
+    found tsvector generated always as (to_tsvector('english', coalesce(about, ''))) stored,
+    raw json
+);
+insert into shelves values
+    ('a%1', 'small', 'Ä_one', 1.5, 10, 12, 100.25, '2020-01-01', '08:00', '1 day', '[1,5)', '[2020-01-01,2020-02-01)',
+     '{1,2}', '{"a": {"b": [1, 2, "x"]}, "k": 5, "t": "Hello", "n": null}', 'The quick brown foxes jumped', default, '1'),
+    ('a2', 'large', 'two', 0.1, 12, 12, null, '2021-06-01', '09:30', '36 hours', '[5,9)', null,
+     '{2,3}', '{"a": {"b": []}, "k": "5", "t": "help"}', 'A lazy dog sleeps', default, '{"x": 1}'),
+    ('b3', null, null, null, 12, null, 'NaN', null, null, null, 'empty', '(,)', '{}', null, null, default, null);

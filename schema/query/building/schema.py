@@ -21,6 +21,7 @@ from graphql import (
 
 from schema.model import Entity, Model, Relation
 from schema.query.building.arguments import aggregates_type, key_arguments, list_arguments
+from schema.query.building.conditions import RowArguments
 from schema.query.building.scalars import column_scalar
 
 RowOperation = Literal["select", "insert", "update", "delete"]
@@ -75,6 +76,7 @@ class _Builder:
         self.objects: dict[str, GraphQLObjectType] = {}
         self.inputs: dict[str, GraphQLInputObjectType] = {}
         self.roots: dict[str, RootField] = {}
+        self.rows = RowArguments(model, self._may_follow)
 
     def visible(self) -> list[Entity]:
         return [
@@ -101,9 +103,12 @@ class _Builder:
         for name, relation in entity.relations.items() if readable else ():
             if not self._may_follow(relation):
                 continue
-            kind = self.objects[self.model.by_table[relation.target].name]
+            target = self.model.by_table[relation.target]
+            kind = self.objects[target.name]
             fields[name] = (
-                GraphQLField(GraphQLList(kind), args=list_arguments()) if relation.many else GraphQLField(kind)
+                GraphQLField(GraphQLList(kind), args={**list_arguments(), **self.rows.of(target)})
+                if relation.many
+                else GraphQLField(kind)
             )
         return fields or {"_nothing": GraphQLField(GraphQLBoolean, description="This role may read no column.")}
 
@@ -120,7 +125,7 @@ class _Builder:
                 self.roots[entity.name] = RootField("select", entity)
                 fields[entity.name] = GraphQLField(
                     GraphQLList(self.objects[entity.name]),
-                    args=list_arguments(),
+                    args={**list_arguments(), **self.rows.of(entity)},
                     description=entity.table.comment or None,
                 )
         if fields:

@@ -12,7 +12,7 @@ from schema.query.planning.context import Planning
 from schema.query.planning.filters import plan_filter
 from schema.query.planning.given import texts
 from schema.query.planning.orders import plan_ordering
-from schema.query.planning.reads import plan_page
+from schema.query.planning.pages import plan_page
 from schema.query.planning.subquery import (
     SubqueryInvalid,
     as_function,

@@ -8,12 +8,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias, cast
 
-from graphql import ListValueNode, NullValueNode, ObjectValueNode, ValueNode, VariableNode, value_from_ast_untyped
+from graphql import (
+    ListValueNode,
+    NullValueNode,
+    ObjectValueNode,
+    ValueNode,
+    VariableNode,
+    print_ast,
+    value_from_ast_untyped,
+)
 
 from db.catalog import PgType
 from schema.expression.coerce import Coercion, coercer
-from schema.expression.predicate import Constant
-from schema.query.plan import VariableValue
+from schema.expression.predicate import ComposedValue, Constant, VariableValue
 
 Variables: TypeAlias = Mapping[str, object]
 
@@ -61,8 +68,14 @@ class Written:
             case _:
                 return value_from_ast_untyped(self.node)
 
-    def argument(self, kind: PgType, coerce: Coercion | None = None) -> Constant | VariableValue:
+    def argument(self, kind: PgType, coerce: Coercion | None = None) -> Constant | VariableValue | ComposedValue:
         """The value for a statement, brought to the type. Raises WrongType, InvalidValue."""
+        if _holds_variable(self.node):
+            # What variables hold differs from request to request, and the plan serves them all.
+            node = self.node
+            return ComposedValue(
+                print_ast(node), lambda variables: Written(node, variables).plain(), kind, coerce or coercer(kind)
+            )
         value = self.plain()
         return Constant(None if value is None else frozen((coerce or coercer(kind))(value)), kind)
 
@@ -99,7 +112,7 @@ class Sent:
     def plain(self) -> object:
         return self.value
 
-    def argument(self, kind: PgType, coerce: Coercion | None = None) -> Constant | VariableValue:
+    def argument(self, kind: PgType, coerce: Coercion | None = None) -> Constant | VariableValue | ComposedValue:
         return VariableValue(self.path, kind, coerce or coercer(kind))
 
 
@@ -114,6 +127,18 @@ def given(node: ValueNode | None, variables: Variables) -> Given | None:
         name = node.name.value
         return Sent((name,), variables[name]) if name in variables else None
     return Written(node, variables)
+
+
+def _holds_variable(node: ValueNode) -> bool:
+    match node:
+        case VariableNode():
+            return True
+        case ListValueNode():
+            return any(_holds_variable(item) for item in node.values)
+        case ObjectValueNode():
+            return any(_holds_variable(field.value) for field in node.fields)
+        case _:
+            return False
 
 
 def frozen(value: object) -> object:

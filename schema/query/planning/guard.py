@@ -16,19 +16,28 @@ from schema.expression.predicate import (
     Cast,
     ColumnOf,
     Compare,
+    ComposedValue,
     Constant,
+    Counted,
+    CursorValue,
     Exists,
+    Fenced,
     IsNull,
+    JsonAt,
     Lifted,
     Matches,
     Never,
     Not,
+    NotTrue,
     Operand,
     Or,
     Outer,
     Predicate,
     PrincipalValue,
     Related,
+    Search,
+    Tested,
+    VariableValue,
     Way,
 )
 from schema.model import Entity
@@ -54,6 +63,9 @@ class _Guard:
         match predicate:
             case Always() | Never():
                 return predicate
+            case Tested() | Counted() | Search() | NotTrue() | Fenced():
+                # These are of `where`, which is guarded as it is planned.
+                return predicate
             case Compare(left, operator, right):
                 return Compare(self.operand(left), operator, self.operand(right))
             case IsNull(operand) | AnyOf(operand):
@@ -77,7 +89,9 @@ class _Guard:
 
     def operand(self, operand: Operand) -> Operand:
         match operand:
-            case ColumnOf() | Constant() | Lifted() | PrincipalValue():
+            case ColumnOf() | JsonAt() | Constant() | Lifted() | PrincipalValue():
+                return operand
+            case VariableValue() | ComposedValue() | CursorValue():
                 return operand
             case Related():
                 return self.related(operand)

@@ -4,38 +4,55 @@ from collections.abc import Sequence
 
 from graphql import FieldNode
 
-from db.catalog import Column, PgType
-from schema.errors import AccessDenied, OperationError
-from schema.expression.predicate import ALWAYS
+from db.catalog import Column
+from schema.errors import AccessDenied
+from schema.expression.predicate import ALWAYS, all_of
 from schema.model import Entity, Relation
 from schema.query.building.scalars import is_key
 from schema.query.plan import Argument, ColumnOutput, Output, Read, ReadOutput, TypenameOutput
 from schema.query.planning.context import Planning
 from schema.query.planning.filters import plan_filter
-from schema.query.planning.orders import plan_ordering
-
-INT8 = PgType("int8", "int8")
-
-
-class InvalidPage(OperationError):
-    """`limit` or `offset` is negative."""
-
-    code = "INVALID_PAGE"
+from schema.query.planning.orders import plan_distinct_on, plan_order_by, plan_ordering
+from schema.query.planning.pages import plan_pages
+from schema.query.planning.where import plan_where
 
 
 def plan_list(planning: Planning, entity: Entity, nodes: Sequence[FieldNode], relation: Relation | None = None) -> Read:
     """The rows of a root list, or of the collection that `relation` leads to."""
-    node = nodes[0]
+    return plan_rows(planning, entity, nodes[0], plan_outputs(planning, entity, nodes), relation)
+
+
+def plan_rows(
+    planning: Planning,
+    entity: Entity,
+    node: FieldNode,
+    outputs: tuple[Output, ...],
+    relation: Relation | None = None,
+    *,
+    by_keys: bool = False,
+) -> Read:
+    """The rows that the arguments of a field pick and order: `filter` and `where`, `ordering` and `order_by`,
+    `distinct_on`, and a page of them. `by_keys` makes it a page that has cursors, whatever is given."""
+    order = (
+        *plan_ordering(planning, entity, planning.argument(node, "ordering")),
+        *plan_order_by(planning, entity, planning.argument(node, "order_by")),
+    )
+    page = plan_pages(planning, entity, node, order, by_keys=by_keys)
     return Read(
         entity=entity,
         grant=planning.grant(entity, "select"),
-        outputs=plan_outputs(planning, entity, nodes),
+        outputs=outputs,
         relation=relation,
         via=planning.via(relation) if relation else None,
-        filter=plan_filter(planning, entity, planning.argument(node, "filter")),
-        order=plan_ordering(planning, entity, planning.argument(node, "ordering")),
-        limit=plan_page(planning, node, "limit"),
-        offset=plan_page(planning, node, "offset"),
+        filter=all_of(
+            plan_filter(planning, entity, planning.argument(node, "filter")),
+            plan_where(planning, entity, planning.argument(node, "where")),
+        ),
+        order=page.order,
+        limit=page.limit,
+        offset=page.offset,
+        distinct_on=plan_distinct_on(planning, entity, planning.argument(node, "distinct_on")),
+        keyset=page.keyset,
     )
 
 
@@ -53,20 +70,6 @@ def plan_result(
 def plan_outputs(planning: Planning, entity: Entity, nodes: Sequence[FieldNode]) -> tuple[Output, ...]:
     """What is selected of each row."""
     return tuple(_output(planning, entity, key, each) for key, each in planning.fields(nodes).items())
-
-
-def plan_page(planning: Planning, node: FieldNode, name: str) -> Argument | None:
-    """The value of `limit` or `offset`. Raises InvalidPage."""
-    value = planning.argument(node, name)
-    if value is None or value.is_null:
-        return None
-
-    def coerce(number: object) -> object:
-        if not isinstance(number, int) or number < 0:
-            raise InvalidPage(f"{name} must not be negative.")
-        return number
-
-    return value.argument(INT8, coerce)
 
 
 def _output(planning: Planning, entity: Entity, key: str, nodes: Sequence[FieldNode]) -> Output:

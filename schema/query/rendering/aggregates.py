@@ -6,8 +6,9 @@ from schema.expression.totality import any_aggregate, can_raise
 from schema.query.plan import Aggregate, Aggregates, Fixed, FlatColumn
 from schema.query.rendering.context import Rendering
 from schema.query.rendering.json import render_column
+from schema.query.rendering.orders import named_values, order_clause
 from schema.query.rendering.predicate import AGGREGATES, render_source, table_name
-from schema.query.rendering.reads import order_by, page, where_clause
+from schema.query.rendering.reads import page, where_clause
 
 
 def render_aggregates(rendering: Rendering, node: Aggregates) -> Sql:
@@ -44,7 +45,7 @@ def _aggregate(rendering: Rendering, node: Aggregate) -> Sql:
         groups_apart=sql("with {table} as materialized ({groups}) ", table=table, groups=groups) if apart else sql(""),
         groups=table if apart else sql("({groups})", groups=groups),
         having=having,
-        order=order_by(rendering, read, "g", named=False),
+        order=order_clause(read.order, named_values(read.order, "g")),
         limit=page(sql(" limit "), read.limit),
         offset=page(sql(" offset "), read.offset),
     )

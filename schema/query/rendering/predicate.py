@@ -18,13 +18,19 @@ from schema.expression.predicate import (
     ColumnOf,
     Compare,
     Comparison,
+    ComposedValue,
     Constant,
+    Counted,
+    CursorValue,
     Exists,
+    Fenced,
     IsNull,
+    JsonAt,
     Lifted,
     Matches,
     Never,
     Not,
+    NotTrue,
     Operand,
     Operation,
     Or,
@@ -32,10 +38,15 @@ from schema.expression.predicate import (
     Predicate,
     PrincipalValue,
     Related,
+    RowCount,
+    Search,
+    Tested,
+    VariableValue,
 )
 from schema.expression.totality import can_raise
 from schema.model import Entity, Model, Relation
-from schema.query.plan import Argument, RowKeyValue, VariableValue
+from schema.query.plan import Argument, RowKeyValue
+from schema.query.rendering.operators import render_search, render_test
 
 
 class Aliases:
@@ -127,7 +138,44 @@ class _Rows:
             case Exists():
                 return self.exists(predicate)
             case _:
+                return self.further(predicate)
+
+    def further(self, predicate: NotTrue | Fenced | Tested | Counted | Search) -> Sql:
+        match predicate:
+            case NotTrue(operand):
+                return sql("({operand} is not true)", operand=self.predicate(operand))
+            case Fenced(guard, condition):
+                return sql(
+                    "(case when {guard} then {condition} end)",
+                    guard=self.predicate(guard),
+                    condition=self.predicate(condition),
+                )
+            case Tested(operand, operator, value):
+                tested = self.count(operand) if isinstance(operand, RowCount) else self.operand(operand)
+                return render_test(tested, operator, render_argument(value))
+            case Counted(operand, operator, value):
+                return sql(
+                    "({count} {operator} {value})",
+                    count=self.count(operand),
+                    operator=_OPERATORS[operator],
+                    value=render_argument(value),
+                )
+            case Search(operand, query):
+                return render_search(self.operand(operand), predicate, render_argument(query))
+            case _:
                 assert_never(predicate)
+
+    def count(self, count: RowCount) -> Sql:
+        entity, alias = self.rows[-1]
+        relation = entity.relations[count.relation]
+        target = self.model.by_table[relation.target]
+        inner = self.aliases.new(target)
+        return sql(
+            "(select count(*) from {source} where {meets} and {where})",
+            source=render_source(relation, target, inner),
+            meets=render_link(relation, alias, inner, count.via, self.model, self.aliases),
+            where=_Rows(self.model, self.aliases, (*self.rows, (target, inner))).predicate(count.where),
+        )
 
     def matches(self, test: Matches) -> Sql:
         # What LIKE does to citext (PostgreSQL: citext), wherever the extension's own operators may be.
@@ -168,6 +216,15 @@ class _Rows:
                 return _calculated(operation, [self.operand(each) for each in operands])
             case Aggregated():
                 return self.aggregated(operand)
+            case JsonAt(column, path, as_text):
+                return sql(
+                    "({column} {operator} {path})",
+                    column=self.operand(column),
+                    operator=sql("#>>") if as_text else sql("#>"),
+                    path=render_argument(path),
+                )
+            case ComposedValue() | CursorValue():
+                return render_argument(operand)
             case Constant() | Lifted() | PrincipalValue() | VariableValue() | RowKeyValue():
                 return render_argument(operand)
 

@@ -3,41 +3,68 @@
 Rows are filtered, ordered and cut first, in a subquery of their own; only then are children joined to what is left.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import assert_never
 
 from db.catalog import Column
 from db.sql import Sql, concatenate, join, json_text, name, sql
-from schema.expression.predicate import ALWAYS, all_of
-from schema.expression.totality import can_raise
-from schema.query.plan import Argument, ColumnOutput, Order, Output, Read, ReadOutput, TypenameOutput
+from schema.expression.predicate import ALWAYS
+from schema.expression.totality import fence
+from schema.query.plan import Argument, ColumnOutput, Output, Read, ReadOutput, TypenameOutput
 from schema.query.rendering.context import Rendering
 from schema.query.rendering.json import render_column
-from schema.query.rendering.predicate import behind, render_argument, render_source, table_name
+from schema.query.rendering.keyset import may_fail, within_page
+from schema.query.rendering.orders import Ordered, is_plain, named_values, order_clause, render_orders
+from schema.query.rendering.predicate import render_argument, render_source, table_name
 
 
 def render_list(rendering: Rendering, read: Read, parent: str) -> Sql:
     """A JSON array, `[]` where there is no row."""
     alias = rendering.aliases.new(read.entity)
     row, joins = _row(rendering, read, alias)
-    is_cut = read.limit is not None or read.offset is not None
-    source = sql(
-        "{rows}{joins}{where}",
-        rows=_cut(rendering, read, alias, parent) if is_cut else _rows(rendering, read, alias, parent),
-        joins=join("", joins),
-        where=sql("") if is_cut else where_clause(rendering, read, alias, parent),
-    )
+    rows = render_rows(rendering, read, alias, parent, joins)
     if not read.order:
         return sql(
-            "(select coalesce('[' || string_agg({row}, ',') || ']', '[]') from {source})", row=row, source=source
+            "(select coalesce('[' || string_agg({row}, ',') || ']', '[]') from {source})", row=row, source=rows.source
         )
     return sql(
         "(select coalesce('[' || string_agg(r.j, ',') || ']', '[]')"
         " from (select {row} as j from {source}{order}) as r)",
         row=row,
-        source=source,
-        order=order_by(rendering, read, alias, named=is_cut),
+        source=rows.source,
+        order=order_clause(read.order, rows.values),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What stands behind `from`: the rows of a read, cut to its page, with what is joined to them; and the values by
+    which they are to be ordered."""
+
+    source: Sql
+    values: tuple[Sql, ...]
+
+
+def render_rows(rendering: Rendering, read: Read, alias: str, parent: str, joins: Sequence[Sql]) -> Rows:
+    """The rows of a read under `alias`, with `joins` behind those that are left of them."""
+    if is_cut(read):
+        cut = _cut(rendering, read, alias, parent)
+        return Rows(sql("{cut}{joins}", cut=cut, joins=join("", joins)), named_values(read.order, alias))
+    ordered = render_orders(rendering, read.order, alias)
+    source = sql(
+        "{rows}{orders}{joins}{where}",
+        rows=_rows(read, alias, parent),
+        orders=ordered.joins,
+        joins=join("", joins),
+        where=where_clause(rendering, read, alias, parent),
+    )
+    return Rows(source, ordered.values)
+
+
+def is_cut(read: Read) -> bool:
+    """Whether only some of the rows are wanted."""
+    return bool(read.limit is not None or read.offset is not None or read.distinct_on or read.keyset)
 
 
 def render_one(rendering: Rendering, read: Read, source: Sql | None = None) -> Sql:
@@ -96,76 +123,111 @@ def _to_one(rendering: Rendering, read: Read, parent: str, joins: list[Sql]) -> 
     return sql("case when {missing} is null then 'null' else {row} end", missing=missing, row=row)
 
 
-def _rows(rendering: Rendering, read: Read, alias: str, parent: str) -> Sql:
+def _rows(read: Read, alias: str, parent: str) -> Sql:
     if parent and read.relation is not None:
         return render_source(read.relation, read.entity, alias)
     return sql("{table} as {alias}", table=table_name(read.entity), alias=name(alias))
 
 
-def where_clause(rendering: Rendering, read: Read, alias: str, parent: str) -> Sql:
+def where_clause(
+    rendering: Rendering, read: Read, alias: str, parent: str, further: Sequence[Sql] = (), *, fenced: bool = False
+) -> Sql:
+    """` where …`, or nothing. `further` conditions, if `fenced`, are evaluated on no row that the grant hides."""
     conditions: list[Sql] = []
     if parent and read.relation is not None:
         conditions.append(rendering.link(read.relation, parent, alias, read.via))
     conditions.extend(key_conditions(read.key, alias))
-    wanted = read.filter or ALWAYS
-    if can_raise(wanted):
-        if read.grant != ALWAYS:
-            conditions.append(rendering.condition(read.grant, read.entity, alias))
-        conditions = behind(conditions, wanted, rendering.condition(wanted, read.entity, alias))
-    elif (guard := all_of(read.grant, wanted)) != ALWAYS:
+    guard = fence(read.grant, read.filter or ALWAYS)
+    if guard != ALWAYS:
         conditions.append(rendering.condition(guard, read.entity, alias))
+    if further and fenced:
+        grant = rendering.condition(read.grant, read.entity, alias)
+        further = [sql("(case when {grant} then {all} end)", grant=grant, all=join(" and ", further))]
+    conditions.extend(further)
     return sql(" where {all}", all=join(" and ", conditions)) if conditions else sql("")
 
 
 def _cut(rendering: Rendering, read: Read, alias: str, parent: str) -> Sql:
-    """The rows that limit and offset leave, as a subquery of the columns that are needed of them."""
-    columns = [name(alias, column) for column in _needed_columns(read)]
-    keys = [
-        sql("{value} as {key}", value=_order_value(rendering, order, alias), key=name(f"o{index}"))
-        for index, order in enumerate(read.order)
-        if order.path
-    ]
+    """The rows of the page, as a subquery of the columns that are needed of them."""
+    backward = read.keyset is not None and read.keyset.backward
+    if not read.distinct_on:
+        ordered = render_orders(rendering, read.order, alias)
+        within = within_page(read.keyset, read.order, ordered.values) if read.keyset else []
+        return sql(
+            "(select {columns} from {rows}{joins}{where}{order}{limit}{offset}) as {alias}",
+            columns=_cut_columns(read, alias, ordered),
+            rows=_rows(read, alias, parent),
+            joins=ordered.joins,
+            where=where_clause(rendering, read, alias, parent, within, fenced=may_fail(read.order)),
+            order=order_clause(read.order, ordered.values, backward=backward),
+            limit=page(sql(" limit "), read.limit),
+            offset=page(sql(" offset "), read.offset),
+            alias=name(alias),
+        )
+    values = named_values(read.order, alias)
+    within = within_page(read.keyset, read.order, values) if read.keyset else []
     return sql(
-        "(select {columns} from {rows}{where}{order}{limit}{offset}) as {alias}",
-        columns=join(", ", [*columns, *keys]),
-        rows=_rows(rendering, read, alias, parent),
-        where=where_clause(rendering, read, alias, parent),
-        order=order_by(rendering, read, alias, named=False),
+        "(select * from {rows}{within}{order}{limit}{offset}) as {alias}",
+        rows=_distinct(rendering, read, alias, parent),
+        within=sql(" where {all}", all=join(" and ", within)) if within else sql(""),
+        order=order_clause(read.order, values, backward=backward),
         limit=page(sql(" limit "), read.limit),
         offset=page(sql(" offset "), read.offset),
         alias=name(alias),
     )
 
 
-def order_by(rendering: Rendering, read: Read, alias: str, *, named: bool) -> Sql:
-    if not read.order:
-        return sql("")
-    terms = [
-        sql(
-            "{value}{direction}",
-            value=name(alias, f"o{index}") if named and order.path else _order_value(rendering, order, alias),
-            direction=sql(" desc") if order.descending else sql(""),
-        )
-        for index, order in enumerate(read.order)
-    ]
-    return sql(" order by {terms}", terms=join(", ", terms))
-
-
-def _order_value(rendering: Rendering, order: Order, alias: str) -> Sql:
-    if not order.path:
-        return name(alias, order.column.name)
-    hop, *rest = order.path
-    inner = rendering.aliases.new(hop.target)
-    value = _order_value(rendering, Order(tuple(rest), order.column, order.descending), inner)
-    if hop.relation.many:
-        value = sql("max({value})", value=value) if order.descending else sql("min({value})", value=value)
+def _distinct(rendering: Rendering, read: Read, alias: str, parent: str) -> Sql:
+    """Of rows that are equal in the columns of `distinct_on` the first, as a subquery. DISTINCT ON needs an order that
+    begins with its columns; what is left is put into the wanted one afterwards."""
+    ordered = render_orders(rendering, read.order, alias)
+    distinct = join(", ", [name(alias, column.name) for column in read.distinct_on])
     return sql(
-        "(select {value} from {source} where {meets} and {grant})",
-        value=value,
-        source=render_source(hop.relation, hop.target, inner),
-        meets=rendering.link(hop.relation, alias, inner, hop.via),
-        grant=rendering.condition(hop.grant, hop.target, inner),
+        "(select distinct on ({distinct}) {columns} from {rows}{joins}{where}{first}) as {alias}",
+        distinct=distinct,
+        columns=_cut_columns(read, alias, ordered),
+        rows=_rows(read, alias, parent),
+        joins=ordered.joins,
+        where=where_clause(rendering, read, alias, parent),
+        first=order_clause(read.order, ordered.values, first=distinct),
+        alias=name(alias),
     )
+
+
+def _cut_columns(read: Read, alias: str, ordered: Ordered) -> Sql:
+    columns = [name(alias, column) for column in _needed_columns(read)]
+    keys = [
+        sql("{value} as {key}", value=value, key=name(f"o{index}"))
+        for index, (order, value) in enumerate(zip(read.order, ordered.values, strict=True))
+        if not is_plain(order)
+    ]
+    return join(", ", [*columns, *keys])
+
+
+def exists_row(
+    rendering: Rendering, read: Read, parent: str, among: Callable[[Sequence[Sql]], list[Sql]], after: Sql | None = None
+) -> Sql:
+    """Whether there is a row, of all that the read's pages together have, that satisfies the conditions which `among`
+    makes of the values rows are ordered by; with `after` beside that many others."""
+    alias = rendering.aliases.new(read.entity)
+    if read.distinct_on:
+        conditions = among(named_values(read.order, alias))
+        source = sql(
+            "{rows}{where}",
+            rows=_distinct(rendering, read, alias, parent),
+            where=sql(" where {all}", all=join(" and ", conditions)) if conditions else sql(""),
+        )
+    else:
+        ordered = render_orders(rendering, read.order, alias)
+        conditions = among(ordered.values)
+        source = sql(
+            "{rows}{joins}{where}",
+            rows=_rows(read, alias, parent),
+            joins=ordered.joins if conditions else sql(""),
+            where=where_clause(rendering, read, alias, parent, conditions, fenced=may_fail(read.order)),
+        )
+    offset = sql("") if after is None else sql(" offset {after}", after=after)
+    return sql("exists (select from {source}{offset})", source=source, offset=offset)
 
 
 def _needed_columns(read: Read) -> list[str]:
