@@ -16,6 +16,7 @@ from schema.names import build_model
 from schema.policy import compile_policy
 from schema.principal import Principal
 from schema.query.compiler import Compiled
+from schema.query.cursors import CursorKey
 from schema.query.document import Limits
 from schema.query.run import run_operation
 from tests.builders import a_principal, a_rule
@@ -90,7 +91,7 @@ def open_vaults(databases: Databases, *, with_hidden: bool) -> Iterator[Vaults]:
         model = build_model(runner.run(read_catalog(database, ["public"])))
         tenant: Any = None
         policy = compile_policy(RULES, model, tenant_id=1)
-        yield Vaults(runner, database, LoadedTenant(tenant, database, model, "", policy, Limits()))
+        yield Vaults(runner, database, LoadedTenant(tenant, database, model, "", policy, Limits(), CursorKey(b"key")))
         runner.run(database.close())
     databases.drop(dsn)
 

@@ -19,7 +19,7 @@ from graphql import (
 
 from db.catalog import TableName
 from schema.expression.predicate import Predicate
-from schema.query.build import build_query_schema
+from schema.query.building.schema import build_query_schema
 from schema.query.compiler import RoleView
 from schema.query.document import Limits, choose_operation, read_document, validate_document
 from schema.query.errors import (
