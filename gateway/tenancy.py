@@ -26,6 +26,7 @@ from schema.query.building.schema import RowOperation, build_query_schema
 from schema.query.building.schema_text import SchemaText, schema_text
 from schema.query.compiler import RoleView
 from schema.query.document import Limits
+from schema.query.tenant_schema import tenant_schema
 from schema.validity import TimedPolicy
 
 MAX_VIEWS = 500
@@ -104,7 +105,9 @@ class LoadedTenant:
         def may(entity: Entity, operation: RowOperation) -> bool:
             return policy.may(principal, entity.table.name, operation)
 
-        return RoleView(build_query_schema(self.model, may), PrincipalGrants(policy, principal), self.limits)
+        built = build_query_schema(self.model, may)
+        introspect = tenant_schema(built.graphql).answer
+        return RoleView(built, PrincipalGrants(policy, principal), self.limits, introspect)
 
 
 class Tenants:
