@@ -1,4 +1,4 @@
-"""TenantSchema: the types built from a catalog, behind Strawberry's own door. Only here is a private name of it used."""
+"""TenantSchema: the types built from a catalog behind Strawberry's own door. Its one private name is used here."""
 
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
