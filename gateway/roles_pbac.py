@@ -17,6 +17,7 @@ from db.tenants import find_tenant
 from gateway.auth.bearer import authenticate
 from gateway.auth.login import role_token
 from gateway.auth.refusals import TokenRevoked
+from gateway.auth.replies import address_of
 from gateway.errors import JsonObject, graphql_errors
 from gateway.graphql_http import (
     GraphQLRequest,
@@ -110,7 +111,7 @@ class ControlEndpoint:
             tenant=control.tenant,
             policy=control.policy.at(state.clock()),
             transaction=Transaction(state.engine, principal.tenant_id, may_change=not request.by_get),
-            lent=_lent(state, principal),
+            lent=_lent(state, principal, address_of(HTTPConnection(scope), state)),
             now=datetime.fromtimestamp(state.clock(), UTC),
             document=document,
             password_rules=PasswordRules(
@@ -145,7 +146,7 @@ class ControlEndpoint:
         return control
 
 
-def _lent(state: AppState, principal: Principal) -> Lent:
+def _lent(state: AppState, principal: Principal, address: str) -> Lent:
     async def tenant_model() -> Model:
         return (await state.tenants.get(principal.tenant_id, principal.tenant_version)).model
 
@@ -166,7 +167,11 @@ def _lent(state: AppState, principal: Principal) -> Lent:
     async def issue_token(role_id: int) -> str:
         return await role_token(state, principal, role_id)
 
-    return Lent(tenant_model, introspect, refresh, issue_token, state.passwords.hash, state.passwords.verify)
+    async def hold_back() -> None:
+        if not principal.bypasses_policy:
+            await state.limiter.hit_role(address, principal.tenant_id)
+
+    return Lent(tenant_model, introspect, refresh, issue_token, state.passwords.hash, state.passwords.verify, hold_back)
 
 
 class ArgumentInvalid(PublicError):

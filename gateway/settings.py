@@ -99,6 +99,10 @@ class Settings(BaseSettings):
     login_limit_tenant: str = Field(default="1200/minute", description="Logins tried for one tenant.")
     anonymous_limit_address: str = Field(default="60/minute", description="Anonymous logins from one address.")
     anonymous_limit_tenant: str = Field(default="600/minute", description="Anonymous logins for one tenant.")
+    role_limit_address: str = Field(
+        default="30/minute", description="Roles made and passwords set from one address by others than administrators."
+    )
+    role_limit_tenant: str = Field(default="300/minute", description="The same for one tenant.")
     rate_limit_storage: str = Field(
         default="async+memory://", description="Where attempts are counted; async+redis://host counts across processes."
     )
@@ -155,6 +159,8 @@ class Settings(BaseSettings):
         "login_limit_tenant",
         "anonymous_limit_address",
         "anonymous_limit_tenant",
+        "role_limit_address",
+        "role_limit_tenant",
     )
     @classmethod
     def _check_limit(cls, value: str) -> str:

@@ -27,6 +27,7 @@ from schema.query.building.schema_text import SchemaText, schema_text
 from schema.query.compiler import RoleView
 from schema.query.cursors import CursorKey, cursor_key
 from schema.query.document import Limits
+from schema.query.tenant_schema import tenant_schema
 from schema.validity import TimedPolicy
 
 MAX_VIEWS = 500
@@ -106,8 +107,9 @@ class LoadedTenant:
         def may(entity: Entity, operation: RowOperation) -> bool:
             return policy.may(principal, entity.table.name, operation)
 
+        built = build_query_schema(self.model, may)
         grants = PrincipalGrants(policy, principal)
-        return RoleView(build_query_schema(self.model, may), grants, self.limits, self.cursors)
+        return RoleView(built, grants, self.limits, tenant_schema(built.graphql).answer, self.cursors)
 
 
 class Tenants:

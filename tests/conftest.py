@@ -30,6 +30,8 @@ NO_LOGIN_LIMITS = dict.fromkeys(
         "login_limit_tenant",
         "anonymous_limit_address",
         "anonymous_limit_tenant",
+        "role_limit_address",
+        "role_limit_tenant",
     ),
     "100000/minute",
 )

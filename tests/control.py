@@ -206,7 +206,10 @@ class Control:
         async def verified(password_hash: str, password: str) -> bool:
             return await asyncio.to_thread(verify_password, password_hash, password)
 
-        return Lent(tenant_model, introspect, refresh, issue_token, hashed, verified)
+        async def hold_back() -> None:
+            return None
+
+        return Lent(tenant_model, introspect, refresh, issue_token, hashed, verified, hold_back)
 
 
 async def add_tenant(engine: AsyncEngine, name: str) -> tuple[int, int]:

@@ -36,6 +36,10 @@ class Limits(Protocol):
     @property
     def anonymous_limit_tenant(self) -> str: ...
     @property
+    def role_limit_address(self) -> str: ...
+    @property
+    def role_limit_tenant(self) -> str: ...
+    @property
     def rate_limit_storage(self) -> str: ...
 
 
@@ -56,6 +60,8 @@ class RateLimiter:
         self._tenant = parse_many(limits.login_limit_tenant)
         self._anonymous_address = parse_many(limits.anonymous_limit_address)
         self._anonymous_tenant = parse_many(limits.anonymous_limit_tenant)
+        self._role_address = parse_many(limits.role_limit_address)
+        self._role_tenant = parse_many(limits.role_limit_tenant)
 
     async def hit_login(self, address: str, tenant_id: int, login: str) -> None:
         """Nothing, and the attempt is counted. Raises TooManyAttempts."""
@@ -79,6 +85,11 @@ class RateLimiter:
         """Nothing, and the attempt is counted. Raises TooManyAttempts."""
         await self._hit(self._anonymous_address, "anonymous-address", network_of(address))
         await self._hit(self._anonymous_tenant, "anonymous-tenant", str(tenant_id))
+
+    async def hit_role(self, address: str, tenant_id: int) -> None:
+        """Nothing, and one more role made or password set is counted. Raises TooManyAttempts."""
+        await self._hit(self._role_address, "role-address", network_of(address))
+        await self._hit(self._role_tenant, "role-tenant", str(tenant_id))
 
     async def _hit(self, items: Iterable[RateLimitItem], *identifiers: str) -> None:
         for item in items:

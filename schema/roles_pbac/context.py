@@ -52,7 +52,8 @@ class NothingChangesByGet(OperationError):
 class Lent:
     """What the gateway does for this schema: `tenant_model` gives the model of the tenant's database, `introspect`
     the query schema as the principal sees it (after reading the database again where asked to), `issue_token` an
-    access token for a role of the tenant, or a refusal; passwords are worked on in threads."""
+    access token for a role of the tenant, or a refusal; passwords are worked on in threads. `hold_back` refuses who
+    has made too many roles, or set too many passwords, of late."""
 
     tenant_model: Callable[[], Awaitable[Model]]
     introspect: Callable[[bool], Awaitable[object]]
@@ -60,6 +61,7 @@ class Lent:
     issue_token: Callable[[int], Awaitable[str]]
     hash_password: Callable[[str], Awaitable[str]]
     verify_password: Callable[[str, str], Awaitable[bool]]
+    hold_back: Callable[[], Awaitable[None]]
 
 
 class Transaction:

@@ -70,6 +70,7 @@ async def create_role(context: ControlContext, given: RoleInput) -> int:
     capabilities = NORMAL_CAPABILITIES if wanted.capabilities is None else wanted.capabilities
     rights.check_creation(context.principal, capabilities)
     _check_not_reserved(context, wanted.login)
+    await context.lent.hold_back()
     # Before the tenant's row is locked: hashing takes its time.
     password_hash = await context.lent.hash_password(wanted.password) if wanted.password is not None else None
     async with context.transaction.change() as connection:
@@ -96,6 +97,8 @@ async def create_role(context: ControlContext, given: RoleInput) -> int:
 async def change_role(context: ControlContext, role_id: int, given: RoleInput) -> None:
     """A role changes itself in name and password, and others as rules allow; root passes."""
     wanted = read_role_input(context, given)
+    if wanted.password is not None:
+        await context.lent.hold_back()
     if role_id == context.principal.role_id and not context.principal.bypasses_policy:
         await _change_itself(context, wanted)
     else:

@@ -4,12 +4,13 @@ from collections.abc import AsyncIterator
 from functools import cache
 
 import strawberry
-from graphql import DocumentNode, GraphQLError, GraphQLObjectType, GraphQLSchema, introspection_types
+from graphql import DocumentNode, GraphQLError, GraphQLSchema
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext, ExecutionResult
 
 from schema.query.building.schema_text import SchemaText, schema_text
+from schema.query.tenant_schema import sparing_introspection
 from schema.roles_pbac.context import ControlContext, OneTransaction
 from schema.roles_pbac.fields import ControlInfo, DateTime, GenericScalar
 from schema.roles_pbac.mutations import Mutation
@@ -52,10 +53,7 @@ class ControlSchema(strawberry.Schema):
 @cache
 def control_schema() -> ControlSchema:
     """The one control schema of this process."""
-    introspected = introspection_types["__Type"]
-    assert isinstance(introspected, GraphQLObjectType)
-    is_one_of = introspected.fields["isOneOf"]
-    try:
+    with sparing_introspection():
         return ControlSchema(
             query=Query,
             mutation=Mutation,
@@ -80,10 +78,6 @@ def control_schema() -> ControlSchema:
                 },
             ),
         )
-    finally:
-        # Building any Strawberry schema replaces this field for the whole process by one that knows Strawberry's
-        # own inputs alone; the schemas of /query would then introspect wrongly.
-        introspected.fields["isOneOf"] = is_one_of
 
 
 @cache

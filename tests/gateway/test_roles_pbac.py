@@ -333,6 +333,41 @@ async def test_visitors_sign_up_and_reach_their_own_rows_alone(live: Live) -> No
     }
 
 
+async def test_roles_made_and_passwords_set_are_limited_but_for_administrators(live: Live) -> None:
+    root = await live.log_in("root")
+    control, create = "/roles_pbac", "mutation ($i: roleInput) { create_role(input: $i) { roleid } }"
+    enabled = await live.ask(control, root, "{ Utility { anonymous_logins(enable: true) } }")
+    rule = {
+        "name": "sign up",
+        "capabilities": ["create_role"],
+        "targets": ["roles_pbac.roles"],
+        "roles": [enabled["data"]["Utility"]["anonymous_logins"]],
+    }
+    await live.ask(
+        control, root, "mutation ($i: policy_ruleInput) { create_policy_rule(input: $i) { ruleid } }", i=rule
+    )
+    visitor = await live.anonymous()
+
+    def person(login: str) -> dict[str, object]:
+        return {"tenantid": live.tenant_id, "login": login, "name": login}
+
+    many = [f"r{n}: create_role(input: {{tenantid: {live.tenant_id}, login: {{}}, name: {{}}}})" for n in range(31)]
+    flood = " ".join(text.replace("{}", f'"flood{n}"') + " { roleid }" for n, text in enumerate(many))
+    flooded = await live.ask(control, visitor, f"mutation {{ {flood} }}")
+    late = await live.ask(control, visitor, create, i=person("late"))
+    ann = await live.ask(control, root, create, i=person("ann") | {"password": PASSWORD})
+    change = "mutation ($i: roleInput, $r: ID!) { update_role(input: $i, roleid: $r) { roleid } }"
+    token, ann_id = await live.log_in("ann"), ann["data"]["create_role"]["roleid"]
+    renamed = await live.ask(control, token, change, i=person("ann") | {"name": "Ann"}, r=ann_id)
+    changed = await live.ask(control, token, change, i=person("ann") | {"password": "another one entirely"}, r=ann_id)
+
+    assert flooded["data"] is None
+    for refused in (flooded, late, changed):
+        assert refused["errors"][0]["extensions"]["code"] == "TOO_MANY_ATTEMPTS"
+    assert "errors" not in renamed
+    assert len((await live.ask(control, root, "{ role { roleid } }"))["data"]["role"]) == 3
+
+
 async def test_a_rule_is_in_force_with_the_reply_and_gone_with_the_next(live: Live) -> None:
     root = await live.log_in("root")
     create_role = "mutation ($i: roleInput) { create_role(input: $i) { roleid } }"

@@ -28,6 +28,7 @@ from schema.query.errors import (
     OperationNotChosen,
     VariablesInvalid,
 )
+from schema.query.tenant_schema import tenant_schema
 from schema.query.variables import coerce_variables
 from schema.roles_pbac.root import control_schema
 from tests.builders import a_model
@@ -175,7 +176,8 @@ def test_clients_build_the_schema_that_is_served_from_its_introspection(schemas:
         specified_by_url=True, directive_is_repeatable=True, schema_description=True, input_value_deprecation=True,
         one_of=True,
     )  # fmt: skip
-    view = RoleView(build_query_schema(a_model(), lambda entity, operation: True), NoGrants(), Limits())
+    built = build_query_schema(a_model(), lambda entity, operation: True)
+    view = RoleView(built, NoGrants(), Limits(), tenant_schema(built.graphql).answer)
     prepared = view.prepare(asked, None)
     served = {
         "query": json.loads(view.compile(prepared, {}).fixed or b"")["data"],
