@@ -119,12 +119,16 @@ def _connector(dsn: str, command_timeout_seconds: float | None) -> Callable[[], 
     address = asyncpg_dsn(dsn)
 
     async def connect() -> asyncpg.Connection:
-        return await asyncpg.connect(
+        connection = await asyncpg.connect(
             address,
             timeout=CONNECT_TIMEOUT_SECONDS,
             command_timeout=command_timeout_seconds,
             # Short statements on few rows: compiling them with JIT costs more than running them.
             server_settings={"application_name": "ostiary control", "jit": "off"},
         )
+        # No column has one of these: they come from expressions alone, as they are written there.
+        for kind in ("date", "interval"):
+            await connection.set_type_codec(kind, schema="pg_catalog", encoder=str, decoder=str, format="text")
+        return connection
 
     return connect

@@ -65,6 +65,6 @@ class UnknownFunction(OperationError):
 
 
 class UnsupportedExpression(OperationError):
-    """An expression that the grammar knows and that cannot be answered: it is not total, or not translated."""
+    """An expression that the grammar knows and that cannot be answered: it is too large, or has no meaning here."""
 
     code = "UNSUPPORTED_EXPRESSION"

@@ -18,6 +18,7 @@ from gateway.app import routes
 from gateway.auth.refusals import AuthError
 from gateway.errors import RequestError, graphql_status
 from gateway.settings import Settings, variable_of
+from schema.expression.functions import FUNCTIONS
 from schema.query.errors import DocumentError
 from tests.documents import ROOT, Block, blocks_of, read_document, table_rows
 from tests.gateways import Gateway
@@ -131,6 +132,15 @@ def test_the_page_of_the_wire_has_every_address() -> None:
     paths = {route.path for route in routes(Settings(metrics=True)) if isinstance(route, Route)}
 
     assert {row[0].strip("`") for row in rows} == {path for path in paths if "{" not in path}
+
+
+def test_the_page_of_expressions_has_every_function() -> None:
+    text = read_document("docs/expressions.md")
+    section = text[text.index("## Functions") : text.index("## Rows beside")]
+
+    documented = {name for row in table_rows(section) for name in re.findall(r"`(\w+)", row[0])}
+
+    assert documented == FUNCTIONS
 
 
 def test_the_picture_of_the_rooms_shows_each_module_and_no_other() -> None:

@@ -22,6 +22,7 @@ PIECES = [
     *(".", "=", "!=", "<", ">=", "+", "-", "*", "/", "%", "^", "&", "|", "#", "<<", "(", ")", "[", "]", ","),
     *(" and ", " OR ", " not ", " in ", " like ", " ilike ", "true", "false", "null", "$_PRINCIPAL", "$_PRINCIPAL."),
     *("roleid", "classes", "capabilities", "7", "1.5", "1e999999", "9" * 60, "'x'", '"7"', "'calm'", "'\\'", "'", '"'),
+    *("lower(", "count(", "max(", "coalesce(", "concat(", "now()", "current_date", "round("),
     *(" ", "\n", "lower", "count", "$", "\\", ";", "é", "\0", "\ud800"),
 ]
 texts = st.one_of(
@@ -86,6 +87,12 @@ def test_any_text_gives_a_predicate_or_a_refusal(text: str) -> None:
         "1^" * 4_999 + "1",
         "f(" * 3_000,
         "f(" * 49 + "1" + ")" * 49 + " = 1",
+        "abs(" * 49 + "id" + ")" * 49 + " = 1",
+        "-(" * 49 + "id" + ")" * 49 + " = 1",
+        "not (" * 49 + "id = " + "1^" * 99 + "1" + ")" * 49,
+        "not (" * 49 + "id = " + "id+" * 99 + "list.id" + ")" * 49,
+        " and ".join(["count(*) > 1"] * 120),
+        "concat(" + "title," * 1_500 + "title) = 'x'",
         "id in [" + "1," * 4_900 + "1]",
         "id in [" * 1_000,
         "list." * 1_999 + "id",

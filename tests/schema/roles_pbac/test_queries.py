@@ -271,7 +271,7 @@ async def test_capabilities_and_functions_are_for_everybody(control: Control) ->
         "download",
     }
     assert data["package"] == [{"package": "core", "licensecost": 0}]
-    assert data["package_function"] == []
+    assert data["package_function"] == [{"name": "lower", "package": "core"}]
 
 
 async def test_a_bad_filter_is_refused_in_one_sentence(control: Control) -> None:
