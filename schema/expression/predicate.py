@@ -179,7 +179,7 @@ _RAISING: Final[frozenset[TestOperator]] = frozenset({"~", "!~", "~*", "!~*"})
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
+class Applied:
     """An operand beside a value, by an operator that `Compare` has not."""
 
     operand: ColumnOf | JsonAt | RowCount
@@ -235,7 +235,7 @@ Predicate = (
     | And
     | Or
     | Exists
-    | Tested
+    | Applied
     | Counted
     | Search
     | NotTrue
@@ -265,7 +265,7 @@ def any_of(*operands: Predicate) -> Predicate:
 def can_raise(predicate: Predicate) -> bool:
     """Whether evaluating the predicate can fail on a row, and so tell that the row is there."""
     match predicate:
-        case Tested(operand, operator, value):
+        case Applied(operand, operator, value):
             # A range is cast from its text, which may be none.
             return (
                 operator in _RAISING

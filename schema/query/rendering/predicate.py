@@ -9,6 +9,7 @@ from schema.expression.predicate import (
     Always,
     And,
     AnyOf,
+    Applied,
     ColumnOf,
     Compare,
     Comparison,
@@ -30,7 +31,6 @@ from schema.expression.predicate import (
     PrincipalValue,
     RowCount,
     Search,
-    Tested,
     VariableValue,
 )
 from schema.model import Entity, Model, Relation
@@ -111,14 +111,14 @@ def render_predicate(predicate: Predicate, entity: Entity, alias: str, model: Mo
             return sql("({any})", any=join(" or ", [inner(each) for each in operands]))
         case Exists(relation, where, _, via):
             return _render_exists(entity.relations[relation], where, via, alias, model, aliases)
-        case NotTrue() | Fenced() | Tested() | Counted() | Search():
+        case NotTrue() | Fenced() | Applied() | Counted() | Search():
             return _render_further(predicate, entity, alias, model, aliases)
         case _:
             assert_never(predicate)
 
 
 def _render_further(
-    predicate: NotTrue | Fenced | Tested | Counted | Search, entity: Entity, alias: str, model: Model, aliases: Aliases
+    predicate: NotTrue | Fenced | Applied | Counted | Search, entity: Entity, alias: str, model: Model, aliases: Aliases
 ) -> Sql:
     def inner(operand: Predicate) -> Sql:
         return render_predicate(operand, entity, alias, model, aliases)
@@ -128,7 +128,7 @@ def _render_further(
             return sql("({operand} is not true)", operand=inner(operand))
         case Fenced(guard, condition):
             return sql("(case when {guard} then {condition} end)", guard=inner(guard), condition=inner(condition))
-        case Tested(operand, operator, value):
+        case Applied(operand, operator, value):
             tested = (
                 _render_count(operand, entity, alias, model, aliases)
                 if isinstance(operand, RowCount)
