@@ -21,16 +21,20 @@ create table secrets (
     parent_id int references parents
 );
 create table kids (id int primary key, secret_id int references secrets, weight double precision);
-insert into parents values (1, 'visible');
+insert into parents values (1, 'visible'), (2, 'nobody');
 insert into secrets values (1, 'open', '[1,2)', 'a', 'a', '{}', 1);
 """
 HIDDEN = """
 insert into secrets select i, 'hidden', '[1,2)', repeat('x ', 10), 'b', '{"a": "x"}', 1 from generate_series(10, 40) i;
+insert into secrets
+    select 50, 'long', null, string_agg(md5(i::text), ' '), 'b', '{}', 1 from generate_series(1, 50000) i;
 insert into kids select i, i % 31 + 10, 1e308 from generate_series(1, 62) i;
 """
 READER = Principal(1, 7, "reader", capabilities=frozenset({"select"}))
+# No secret satisfies it. PostgreSQL makes a join of it, and tries whatever else a scan is to find before.
+NOBODYS = "parent.name = 'nobody'"
 RULES = (
-    a_rule(1, targets=["secrets"], filter="id < 0"),
+    a_rule(1, targets=["secrets"], filter=NOBODYS),
     a_rule(2, targets=["parents"]),
     a_rule(3, targets=["kids"]),
 )
@@ -41,6 +45,7 @@ RAISING = [
     '{ _not: { title: { _nregex: "(" } } }',
     '{ _or: [{ title: { _regex: "(" } }, { id: { _eq: 1 } }] }',
     '{ id: { _gt: 0 }, title: { _iregex: "(" } }',
+    '{ about: { _search: { query: "quick" } } }',
     '{ span: { _overlaps: "nothing" } }',
     '{ span: { _contains: "[3,1]" } }',
     '{ words: { _search: { query: "a b", mode: raw } } }',
@@ -81,26 +86,28 @@ async def outcome(lists: Lists, table: str, arguments: str, **variables: object)
 @pytest.mark.postgres
 @pytest.mark.parametrize("where", RAISING)
 async def test_what_fails_on_a_row_fails_on_no_hidden_one(dsns: tuple[str, str], where: str) -> None:
-    outcomes: list[object] = []
-    for dsn in dsns:
-        async with TenantDatabase(dsn, max_connections=1) as database:
-            lists = await load_lists(database, *RULES, principal=READER)
-            outcomes += [
-                await outcome(lists, "secrets", f"where: {where}"),
-                await outcome(lists, "secrets", f"where: {where}, limit: 1"),
-            ]
+    """With a plan for these arguments PostgreSQL looks at a pattern before any row; with one for all, at the rows."""
+    for mode in ("force_custom_plan", "force_generic_plan"):
+        outcomes: list[object] = []
+        for dsn in dsns:
+            async with TenantDatabase(f"{dsn}&plan_cache_mode={mode}", max_connections=1) as database:
+                lists = await load_lists(database, *RULES, principal=READER)
+                outcomes += [
+                    await outcome(lists, "secrets", f"where: {where}"),
+                    await outcome(lists, "secrets", f"where: {where}, limit: 1"),
+                ]
 
-    assert outcomes[:2] == outcomes[2:]
+        assert outcomes[:2] == outcomes[2:]
 
 
 @pytest.mark.postgres
-@pytest.mark.parametrize("where", RAISING[:9])
+@pytest.mark.parametrize("where", RAISING[:10])
 async def test_the_same_fails_on_a_row_that_may_be_seen(dsns: tuple[str, str], where: str) -> None:
     """Else the test before would prove nothing."""
     async with TenantDatabase(dsns[0], max_connections=1) as database:
         lists = await load_lists(database, a_rule(1, targets=["secrets", "parents", "kids"]), principal=READER)
 
-        assert await outcome(lists, "secrets", f"where: {where}") in {"INVALID_VALUE", "DATABASE_REFUSED"}
+        assert isinstance(await outcome(lists, "secrets", f"where: {where}"), str)
 
 
 @pytest.mark.postgres
