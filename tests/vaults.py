@@ -19,6 +19,7 @@ from schema.query.compiler import Compiled
 from schema.query.cursors import CursorKey
 from schema.query.document import Limits
 from schema.query.run import run_operation
+from schema.validity import TimedPolicy
 from tests.builders import a_principal, a_rule
 from tests.databases import Databases
 
@@ -90,7 +91,7 @@ def open_vaults(databases: Databases, *, with_hidden: bool) -> Iterator[Vaults]:
         database = TenantDatabase(dsn, max_connections=1, statement_seconds=5)
         model = build_model(runner.run(read_catalog(database, ["public"])))
         tenant: Any = None
-        policy = compile_policy(RULES, model, tenant_id=1)
+        policy = TimedPolicy(RULES, lambda in_force: compile_policy(in_force, model, tenant_id=1))
         yield Vaults(runner, database, LoadedTenant(tenant, database, model, "", policy, Limits(), CursorKey(b"key")))
         runner.run(database.close())
     databases.drop(dsn)

@@ -278,7 +278,7 @@ RAISING: Final[frozenset[TestOperator]] = frozenset({"~", "!~", "~*", "!~*"})
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
+class Applied:
     """An operand beside a value, by an operator that `Compare` has not."""
 
     operand: ColumnOf | JsonAt | RowCount
@@ -334,7 +334,7 @@ Predicate = (
     | And
     | Or
     | Exists
-    | Tested
+    | Applied
     | Counted
     | Search
     | NotTrue

@@ -14,6 +14,7 @@ from schema.expression.predicate import (
     Always,
     And,
     AnyOf,
+    Applied,
     Calculated,
     Cast,
     ColumnOf,
@@ -39,7 +40,6 @@ from schema.expression.predicate import (
     Related,
     RowCount,
     Search,
-    Tested,
     VariableValue,
     all_of,
 )
@@ -63,7 +63,7 @@ def can_raise(predicate: Predicate) -> bool:
             return any(can_raise(operand) for operand in operands)
         case Exists(_, where, _, via, grant):
             return can_raise(where) or can_raise(via) or can_raise(grant)
-        case Tested(operand, operator, value):
+        case Applied(operand, operator, value):
             # A range is cast from its text, which may be none.
             return (
                 operator in RAISING

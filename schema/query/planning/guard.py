@@ -12,6 +12,7 @@ from schema.expression.predicate import (
     Always,
     And,
     AnyOf,
+    Applied,
     Calculated,
     Cast,
     ColumnOf,
@@ -36,7 +37,6 @@ from schema.expression.predicate import (
     PrincipalValue,
     Related,
     Search,
-    Tested,
     VariableValue,
     Way,
 )
@@ -63,7 +63,7 @@ class _Guard:
         match predicate:
             case Always() | Never():
                 return predicate
-            case Tested() | Counted() | Search() | NotTrue() | Fenced():
+            case Applied() | Counted() | Search() | NotTrue() | Fenced():
                 # These are of `where`, which is guarded as it is planned.
                 return predicate
             case Compare(left, operator, right):

@@ -24,7 +24,7 @@ _HAVE_SUMS: Final = NUMBERS | {"interval"}
 
 
 class InvalidOrder(OperationError):
-    """An `order_by` that names no direction, or goes on for too long."""
+    """An `order_by` that names no column to take the maximum of, or goes on for too long."""
 
     code = "INVALID_ORDER"
 

@@ -13,6 +13,7 @@ from schema.errors import OperationError, WrongType
 from schema.expression.coerce import coercer, json_text, like_pattern, prefix_pattern
 from schema.expression.predicate import (
     ALWAYS,
+    Applied,
     ColumnOf,
     Compare,
     Comparison,
@@ -28,7 +29,6 @@ from schema.expression.predicate import (
     RowCount,
     Search,
     SearchMode,
-    Tested,
     TestOperator,
     all_of,
     any_of,
@@ -228,16 +228,16 @@ def _test(column: Column, name: str, given: Given) -> Predicate:
         return Compare(operand, _COMPARISONS[name], given.argument(literal_type(kind, with_decimals=False)))
     if name in {"_in", "_nin"}:
         array = array_of(literal_type(kind, with_decimals=False))
-        return Tested(operand, "= any" if name == "_in" else "<> all", given.argument(array))
+        return Applied(operand, "= any" if name == "_in" else "<> all", given.argument(array))
     if name in _PATTERNS:
         return _pattern_test(operand, name, given)
     if name in _REGEXES:
-        return Tested(operand, _REGEXES[name], given.argument(TEXT))
+        return Applied(operand, _REGEXES[name], given.argument(TEXT))
     if name in _SETS:
-        return Tested(operand, _SETS[name], given.argument(kind))
+        return Applied(operand, _SETS[name], given.argument(kind))
     if name == "_has":
         # The same as `= any`, and what a GIN index knows.
-        return Tested(operand, "@>", given.argument(_holder(kind), _one_item(kind) if kind.kind == "array" else None))
+        return Applied(operand, "@>", given.argument(_holder(kind), _one_item(kind) if kind.kind == "array" else None))
     return _search(operand, given)
 
 
@@ -267,7 +267,7 @@ def _pattern_test(operand: ColumnOf | JsonAt, name: str, given: Given) -> Predic
 def _null_test(operand: ColumnOf, given: Given) -> Predicate:
     """A variable stays an argument; what is written is part of the plan, and an index can serve it."""
     if isinstance(given, Sent) or given.is_null:
-        return Tested(operand, "is null", given.argument(BOOL))
+        return Applied(operand, "is null", given.argument(BOOL))
     return IsNull(operand, negated=given.plain() is not True)
 
 
@@ -276,7 +276,7 @@ def _count_test(operand: RowCount, name: str, given: Given) -> Predicate:
         raise WrongType("A count is never null.")
     if name in _COMPARISONS:
         return Counted(operand, _COMPARISONS[name], given.argument(INT8))
-    return Tested(operand, "= any" if name == "_in" else "<> all", given.argument(array_of(INT8)))
+    return Applied(operand, "= any" if name == "_in" else "<> all", given.argument(array_of(INT8)))
 
 
 def _json_tests(column: ColumnOf, name: str, given: Given) -> Predicate:
@@ -295,12 +295,12 @@ def _json_tests(column: ColumnOf, name: str, given: Given) -> Predicate:
 
 def _json_test(operand: ColumnOf | JsonAt, name: str, given: Given) -> Predicate:
     if name == "_is_null":
-        return Tested(operand, "json is null", given.argument(BOOL))
+        return Applied(operand, "json is null", given.argument(BOOL))
     if name in _KEYS:
         operator, kind = _KEYS[name]
-        return Tested(operand, operator, given.argument(kind))
+        return Applied(operand, operator, given.argument(kind))
     value = given.argument(JSONB, json_value)
-    return Tested(operand, _JSON_COMPARISONS.get(name) or _SETS[name], value)
+    return Applied(operand, _JSON_COMPARISONS.get(name) or _SETS[name], value)
 
 
 def json_value(value: object) -> object:

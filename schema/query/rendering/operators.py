@@ -1,4 +1,4 @@
-"""render_test, render_search: a value beside an operator of `Tested`, and a full-text search."""
+"""render_test, render_search: a value beside an operator of `Applied`, and a full-text search."""
 
 from typing import Final
 

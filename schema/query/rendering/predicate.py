@@ -13,6 +13,7 @@ from schema.expression.predicate import (
     Always,
     And,
     AnyOf,
+    Applied,
     Calculated,
     Cast,
     ColumnOf,
@@ -40,7 +41,6 @@ from schema.expression.predicate import (
     Related,
     RowCount,
     Search,
-    Tested,
     VariableValue,
 )
 from schema.expression.totality import can_raise
@@ -140,7 +140,7 @@ class _Rows:
             case _:
                 return self.further(predicate)
 
-    def further(self, predicate: NotTrue | Fenced | Tested | Counted | Search) -> Sql:
+    def further(self, predicate: NotTrue | Fenced | Applied | Counted | Search) -> Sql:
         match predicate:
             case NotTrue(operand):
                 return sql("({operand} is not true)", operand=self.predicate(operand))
@@ -150,7 +150,7 @@ class _Rows:
                     guard=self.predicate(guard),
                     condition=self.predicate(condition),
                 )
-            case Tested(operand, operator, value):
+            case Applied(operand, operator, value):
                 tested = self.count(operand) if isinstance(operand, RowCount) else self.operand(operand)
                 return render_test(tested, operator, render_argument(value))
             case Counted(operand, operator, value):
