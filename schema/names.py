@@ -33,7 +33,11 @@ _RESERVED: Final = (
     frozenset({"Query", "Mutation", "Subscription", "Aggregates", "Utility", "OnConflict"}) | _SCALARS | SHARED_TYPES
 )
 #: What the types made for a table are called behind its name. None ends another, so that two tables never meet.
-DERIVED: Final = ("_where", "_where_many", "_compare", "_order", "_order_many", "_column")
+DERIVED: Final = (
+    *("_where", "_where_many", "_compare", "_order", "_order_many", "_column"),
+    *("_aggregates", "_group", "_key", "_sum", "_avg", "_spread", "_extremes", "_truth", "_grouping", "_having"),
+    "_sorting",
+)
 _CONDITION_WORDS: Final = frozenset({"_and", "_or", "_not", "_compare"})
 _NO_ENUM_VALUES: Final = frozenset({"true", "false", "null"})
 _INVARIABLE: Final = ("ss", "us", "is", "species", "series", "news")

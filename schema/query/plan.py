@@ -6,6 +6,7 @@ from typing import Literal
 from db.catalog import Column, PgType
 from schema.expression.predicate import ALWAYS, CursorValue, Predicate, Value
 from schema.model import Entity, Relation
+from schema.query.measures import MeasureFunction
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,11 +163,13 @@ class FlatColumn:
 
 @dataclass(frozen=True, slots=True)
 class Aggregate:
-    """A function over the first column, a row per combination of the others. `having` and `order` name columns of
-    the result: the function, and the group columns."""
+    """A function over the first column, a row per combination of the others. `page` chooses the rows, by the order and
+    page of the subquery; `having` and the order of `read` name columns of the result: the function, and the group
+    columns."""
 
     function: AggregateFunction
     read: Read
+    page: Read
     columns: tuple[FlatColumn, ...]
     distinct_on: tuple[str, ...]
     result: Entity
@@ -174,10 +177,107 @@ class Aggregate:
 
 
 @dataclass(frozen=True, slots=True)
-class Aggregates:
-    """The object that holds aggregates under their response keys."""
+class Measure:
+    """A function over those rows in which no column of `present` is null. `count` counts the different values of its
+    columns, or without any the rows."""
 
-    outputs: "tuple[tuple[str, Aggregate | Fixed], ...]"
+    function: MeasureFunction
+    columns: tuple[Column, ...]
+    type: PgType
+    present: tuple[Column, ...] = ()
+
+
+Bucket = Literal["year", "quarter", "month", "week", "day", "hour", "minute", "second"]
+
+
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """What rows of a group have in common: a column reached over to-one relations, or the `bucket` that it lies in."""
+
+    path: tuple[Hop, ...]
+    column: Column
+    bucket: Bucket | None
+    as_id: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureOutput:
+    key: str
+    measure: Measure
+
+
+@dataclass(frozen=True, slots=True)
+class GroupingOutput:
+    """The value of the grouping of this index."""
+
+    key: str
+    grouping: int
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectOutput:
+    """An object in the response that is none in the database: `sum`, or the key of a group."""
+
+    key: str
+    outputs: "tuple[SummaryOutput, ...]"
+
+
+PageMember = Literal["has_next_page", "has_previous_page", "start_cursor", "end_cursor"]
+
+
+@dataclass(frozen=True, slots=True)
+class PageOutput:
+    key: str
+    member: PageMember
+
+
+@dataclass(frozen=True, slots=True)
+class GroupsOutput:
+    key: str
+    groups: "Groups"
+
+
+SummaryOutput = MeasureOutput | GroupingOutput | ObjectOutput | PageOutput | GroupsOutput | ReadOutput | TypenameOutput
+
+
+@dataclass(frozen=True, slots=True)
+class GroupOrder:
+    """By a measure, or by the value of the grouping of this index."""
+
+    by: Measure | int
+    descending: bool
+    nulls_first: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """The rows of a summary in groups. `zone` is the time zone of buckets. Of the groups those that satisfy `having`,
+    which knows the measures of `tested` as columns h0, h1 …, then ordered, then cut."""
+
+    groupings: tuple[Grouping, ...]
+    outputs: tuple[SummaryOutput, ...]
+    zone: Argument | None = None
+    tested: tuple[Measure, ...] = ()
+    having: Predicate = ALWAYS
+    order: tuple[GroupOrder, ...] = ()
+    limit: Argument | None = None
+    offset: Argument | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What is asked about a set of rows. Measures and groups are of all the rows that `rows` chooses, whatever its
+    order and page; each read among the outputs is of the page."""
+
+    rows: Read
+    outputs: tuple[SummaryOutput, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregates:
+    """The object that holds aggregates and summaries under their response keys."""
+
+    outputs: "tuple[tuple[str, Aggregate | Summary | Fixed], ...]"
 
 
 RootNode = Read | Aggregates | Insert | Update | Delete | Fixed

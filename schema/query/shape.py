@@ -64,8 +64,11 @@ def _variable_uses(document: DocumentNode) -> Mapping[str, set[Use]]:
     class Walk(Visitor):
         def enter_field(self, node: FieldNode, *_: object) -> None:
             for given in node.arguments or ():
+                use = _USES.get(given.name.value, "value")
+                # Only the whole of a `having` may be an expression; what stands within one is a value.
+                use = "value" if use == "filter" and not isinstance(given.value, VariableNode) else use
                 for variable in _variables_in(given.value):
-                    uses.setdefault(variable, set()).add(_USES.get(given.name.value, "value"))
+                    uses.setdefault(variable, set()).add(use)
 
         def enter_directive(self, node: Node, *_: object) -> None:
             for variable in _variables_in(node):
@@ -78,7 +81,8 @@ def _variable_uses(document: DocumentNode) -> Mapping[str, set[Use]]:
 def _shaper(use: Use, type_: InputType) -> Shaper:
     match use:
         case "filter":
-            return lambda value: lift(value).shape if isinstance(value, str) else None
+            structure = _structure_of(type_)
+            return lambda value: lift(value).shape if isinstance(value, str) else structure(value)
         case "verbatim":
             return repr
         case "cursor":

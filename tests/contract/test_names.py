@@ -58,7 +58,9 @@ def test_a_table_field_takes_the_four_arguments_first(world_schema: Introspected
 
 
 def test_aggregates_has_the_five_functions_and_their_arguments(todo_schema: Introspected) -> None:
-    assert todo_schema.fields("Aggregates") == dict.fromkeys(("avg", "count", "max", "min", "sum"), "GenericScalar")
+    functions = dict.fromkeys(("avg", "count", "max", "min", "sum"), "GenericScalar")
+
+    assert todo_schema.fields("Aggregates") == functions | {name: f"{name}_aggregates!" for name in TODO}
     for name in ("avg", "count", "max", "min", "sum"):
         assert todo_schema.arguments("Aggregates", name) == ARGUMENTS | {
             "subquery": "String",

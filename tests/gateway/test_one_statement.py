@@ -60,6 +60,54 @@ AGGREGATES = """{
 }"""
 
 
+SUMMARY = """{
+  Aggregates {
+    flights(filter: "origin = 'JFK'", ordering: ["flightid"], limit: 3, offset: 2) {
+      count
+      planes: count(distinct: tailnum)
+      routes: count(distinct: [carrier, dest])
+      sum { distance air_time }
+      avg { dep_delay }
+      stddev { dep_delay }
+      var_pop { dep_delay }
+      min { time_hour carrier }
+      max { arr_delay }
+      nodes { flightid }
+      page_info { total has_next_page has_previous_page }
+      groups(
+        by: { airline: { name: value }, time_hour: week }
+        zone: "America/New_York"
+        having: { _count: { _gt: 20 }, dep_delay: { avg: { _gt: 5 } } }
+        order_by: [{ dep_delay: { avg: desc } }, { airline: { name: { key: asc } } }, { time_hour: { key: asc } }]
+        limit: 10
+      ) {
+        key { airline { name } time_hour }
+        count
+        avg { dep_delay }
+        planes: count(distinct: tailnum)
+      }
+    }
+  }
+}"""
+SUMMARY_SQL = """
+select count(*), count(distinct tailnum) planes, count(distinct carrier || '|' || dest) routes,
+       sum(distance) distance, sum(air_time) air_time, avg(dep_delay)::float8 dep_delay,
+       stddev(dep_delay)::float8 spread, var_pop(dep_delay)::float8 variance,
+       min(time_hour) first, min(carrier) carrier, max(arr_delay) arr_delay
+from flights where origin = 'JFK'
+"""
+GROUPS_SQL = """
+select name, begins, count(*), avg(dep_delay)::float8 delay, count(distinct tailnum) planes
+from (
+  select a.name, f.dep_delay, f.tailnum,
+         date_trunc('week', f.time_hour at time zone 'America/New_York') at time zone 'America/New_York' as begins
+  from flights f join airlines a using (carrier) where f.origin = 'JFK'
+) f
+group by name, begins having count(*) > 20 and avg(dep_delay) > 5
+order by avg(dep_delay) desc, name, begins limit 10
+"""
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "flights_gateway" in metafunc.fixturenames:
         folder = metafunc.config.stash[FLIGHTS_FOLDER]
@@ -165,7 +213,7 @@ def ask(gateway: Gateway, query: str) -> Any:
     return body["data"]
 
 
-@pytest.mark.parametrize("query", [LATE, DEEP, AGGREGATES], ids=["late", "deep", "aggregates"])
+@pytest.mark.parametrize("query", [LATE, DEEP, AGGREGATES, SUMMARY], ids=["late", "deep", "aggregates", "summary"])
 def test_a_query_is_one_statement(flights_gateway: Gateway, log: Log, query: str) -> None:
     log.clear()
 
@@ -225,6 +273,41 @@ def test_aggregates_are_those_of_sql(flights_gateway: Gateway) -> None:
 
     assert sorted(answered["count"], key=str) == sorted(map(dict, counts), key=str)
     assert sorted(answered["max"], key=str) == sorted(map(dict, latest), key=str)
+
+
+def test_a_summary_of_flights_is_that_of_sql(flights_gateway: Gateway) -> None:
+    [whole] = rows(flights_gateway, SUMMARY_SQL)
+    page = rows(flights_gateway, "select flightid from flights where origin = 'JFK' order by flightid limit 3 offset 2")
+    groups = rows(flights_gateway, GROUPS_SQL)
+
+    found = ask(flights_gateway, SUMMARY)["Aggregates"]["flights"]
+
+    assert (found["count"], found["planes"], found["routes"]) == (whole["count"], whole["planes"], whole["routes"])
+    assert found["sum"] == {"distance": whole["distance"], "air_time": whole["air_time"]}
+    assert found["avg"]["dep_delay"] == pytest.approx(whole["dep_delay"])
+    assert found["stddev"]["dep_delay"] == pytest.approx(whole["spread"])
+    assert found["var_pop"]["dep_delay"] == pytest.approx(whole["variance"])
+    assert found["min"] == {"time_hour": whole["first"].isoformat(), "carrier": whole["carrier"]}
+    assert found["max"] == {"arr_delay": whole["arr_delay"]}
+    assert found["nodes"] == [{"flightid": str(row["flightid"])} for row in page]
+    assert found["page_info"] == {"total": whole["count"], "has_next_page": True, "has_previous_page": True}
+    assert groups
+    assert [(each["key"], each["count"], each["planes"]) for each in found["groups"]] == [
+        ({"airline": {"name": row["name"]}, "time_hour": row["begins"].isoformat()}, row["count"], row["planes"])
+        for row in groups
+    ]
+    assert [each["avg"]["dep_delay"] for each in found["groups"]] == pytest.approx([row["delay"] for row in groups])
+
+
+def test_all_functions_of_a_summary_come_of_one_scan(flights_gateway: Gateway, log: Log) -> None:
+    functions = "count sum { distance } avg { dep_delay } min { arr_delay } max { arr_delay } page_info { total }"
+    log.clear()
+    ask(flights_gateway, f"{{ Aggregates {{ flights {{ {functions} }} }} }}")
+    [statement] = log.statements()
+
+    plan = "\n".join(row[0] for row in rows(flights_gateway, f"explain {statement}"))
+
+    assert len(re.findall(r"Scan (?:using \w+ )?on flights", plan)) == 1, plan
 
 
 def test_as_many_flights_are_there_as_were_loaded(flights_gateway: Gateway, request: pytest.FixtureRequest) -> None:

@@ -88,6 +88,69 @@ def test_hidden_rows_are_in_no_collection_and_no_count(wire: Wire, watched: Pers
     assert counted["Aggregates"]["count"] == [{"count": 1}]
 
 
+SUMMARY = """query ($f: String) { Aggregates {
+  list(filter: $f, limit: 1) {
+    count
+    count_distinct: count(distinct: [devii_roleid, listname])
+    sum { devii_roleid } avg { devii_roleid } stddev_pop { devii_roleid }
+    min { listname devii_roleid } max { listname devii_roleid }
+    nodes { listname }
+    page_info { total has_next_page has_previous_page }
+    groups(by: { listname: value, status_value: { statusname: value } }) { key { listname } count }
+    some: groups(by: { listname: value }, having: { _count: { _gt: 0 }, devii_roleid: { max: { _lt: 500000 } } }
+      order_by: { devii_roleid: { sum: desc } }, offset: 1) { key { listname } }
+  }
+  status_value { groups(by: { statusname: value }) { count } }
+  item { count groups(by: { list: { listname: value } }) { key { list { listname } } count } }
+} }"""
+
+
+@pytest.mark.parametrize("text", ["", *PROBES])
+def test_no_number_group_or_page_is_of_hidden_rows(wire: Wire, watched: Person, text: str) -> None:
+    absent = text.replace("424242", "424999").replace("classifie", "closetedx").replace("SSIFIED", "SSIFXXX")
+    absent = absent.replace("class%", "clasz%")
+
+    replies = [
+        wire.post("/query", {"query": SUMMARY, "variables": {"f": each}}, watched.token) for each in (text, absent)
+    ]
+
+    assert replies[0].status_code == replies[1].status_code
+    assert replies[0].text.replace(text or "?", "") == replies[1].text.replace(absent or "?", "")
+    assert "classified" not in replies[0].text.replace(text or "?", "")
+    assert "424242" not in replies[0].text.replace(text or "?", "")
+
+
+def test_a_summary_is_of_the_rows_that_a_list_shows(wire: Wire, watched: Person) -> None:
+    summary = wire.ask(watched.token, SUMMARY)["Aggregates"]
+
+    assert summary["list"] == {
+        "count": 1,
+        "count_distinct": 1,
+        "sum": {"devii_roleid": watched.role_id},
+        "avg": {"devii_roleid": watched.role_id},
+        "stddev_pop": {"devii_roleid": 0},
+        "min": {"listname": "mine", "devii_roleid": watched.role_id},
+        "max": {"listname": "mine", "devii_roleid": watched.role_id},
+        "nodes": [{"listname": "mine"}],
+        "page_info": {"total": 1, "has_next_page": False, "has_previous_page": False},
+        "groups": [{"key": {"listname": "mine"}, "count": 1}],
+        "some": [],
+    }
+    assert summary["item"] == {"count": 0, "groups": []}
+
+
+def test_of_a_hidden_table_there_is_no_summary_and_no_way_to_group_by_it(wire: Wire, nobody: str) -> None:
+    for document in (
+        "{ Aggregates { list { count } } }",
+        "{ Aggregates { nowhere { count } } }",
+        "{ Aggregates { devii_users { groups(by: { list: { listname: value } }) { count } } } }",
+        "{ Aggregates { devii_users { groups(by: { nowhere: { listname: value } }) { count } } } }",
+    ):
+        error = wire.refused(nobody, document)
+        assert (error["status"], error["extensions"]["code"]) == (400, "GRAPHQL_VALIDATION_FAILED")
+        assert "Did you mean" not in error["message"]
+
+
 def test_a_key_of_another_owner_gets_the_answer_of_a_key_that_is_nowhere(
     wire: Wire, root: str, watched: Person
 ) -> None:

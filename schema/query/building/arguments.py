@@ -1,5 +1,7 @@
 """The arguments that fields of the generated schema take."""
 
+from typing import Final
+
 from graphql import (
     GraphQLArgument,
     GraphQLField,
@@ -7,12 +9,14 @@ from graphql import (
     GraphQLInt,
     GraphQLList,
     GraphQLNonNull,
-    GraphQLObjectType,
     GraphQLString,
 )
 
 from schema.model import Entity
 from schema.query.building.scalars import GenericScalar
+
+#: The fields of `Aggregates` that take a subquery.
+FUNCTIONS: Final = ("avg", "count", "max", "min", "sum")
 
 
 def list_arguments() -> dict[str, GraphQLArgument]:
@@ -25,7 +29,7 @@ def list_arguments() -> dict[str, GraphQLArgument]:
     }
 
 
-def aggregates_type() -> GraphQLObjectType:
+def function_fields() -> dict[str, GraphQLField]:
     """The functions over a set of rows, which a GraphQL query in `subquery` picks."""
     arguments = {
         "subquery": GraphQLArgument(
@@ -35,8 +39,7 @@ def aggregates_type() -> GraphQLObjectType:
         "having": GraphQLArgument(GraphQLString, description="An expression that the result rows satisfy."),
         "distincton": GraphQLArgument(GraphQLList(GraphQLString), description="Columns whose repetitions are dropped."),
     }
-    functions = ("avg", "count", "max", "min", "sum")
-    return GraphQLObjectType("Aggregates", {name: GraphQLField(GenericScalar, args=arguments) for name in functions})
+    return {name: GraphQLField(GenericScalar, args=arguments) for name in FUNCTIONS}
 
 
 def key_arguments(entity: Entity) -> dict[str, GraphQLArgument]:

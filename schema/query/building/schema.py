@@ -1,7 +1,7 @@
 """build_query_schema: a model → the GraphQL types of /query, holding only what the role could ever be granted."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, Literal
 
@@ -20,7 +20,8 @@ from graphql import (
 )
 
 from schema.model import Entity, Model, Relation
-from schema.query.building.arguments import aggregates_type, key_arguments, list_arguments
+from schema.query.building.aggregates import AggregateTypes
+from schema.query.building.arguments import key_arguments, list_arguments
 from schema.query.building.conditions import RowArguments
 from schema.query.building.scalars import column_scalar
 
@@ -45,11 +46,12 @@ class RootField:
 
 @dataclass(frozen=True)
 class QuerySchema:
-    """The types, and what their root fields stand for, by the names of the fields."""
+    """The types, what their root fields stand for, and the tables under `Aggregates`, by the names of the fields."""
 
     graphql: GraphQLSchema
     model: Model
     fields: Mapping[str, RootField]
+    aggregates: Mapping[str, Entity] = field(default_factory=dict[str, Entity])
 
 
 def build_query_schema(model: Model, may: May) -> QuerySchema:
@@ -57,16 +59,19 @@ def build_query_schema(model: Model, may: May) -> QuerySchema:
     builder = _Builder(model, may)
     objects = {entity.name: builder.object_type(entity) for entity in builder.visible()}
     builder.objects.update(objects)
+    aggregates = builder.aggregate_types()
     query, mutation = builder.query_fields(), builder.mutation_fields()
-    if not query:
+    if query:
+        query["Aggregates"] = GraphQLField(aggregates.root())
+    else:
         query = {"_nothing": GraphQLField(GraphQLBoolean, description="This role may read no table.")}
     graphql = GraphQLSchema(
         query=GraphQLObjectType("Query", query),
         mutation=GraphQLObjectType("Mutation", mutation) if mutation else None,
-        types=[*objects.values(), *builder.inputs.values()],
+        types=[*objects.values(), *builder.inputs.values(), *aggregates.types],
         directives=specified_directives,
     )
-    return QuerySchema(graphql, model, MappingProxyType(builder.roots))
+    return QuerySchema(graphql, model, MappingProxyType(builder.roots), aggregates.fields)
 
 
 class _Builder:
@@ -128,9 +133,16 @@ class _Builder:
                     args={**list_arguments(), **self.rows.of(entity)},
                     description=entity.table.comment or None,
                 )
-        if fields:
-            fields["Aggregates"] = GraphQLField(aggregates_type())
         return fields
+
+    def aggregate_types(self) -> AggregateTypes:
+        return AggregateTypes(
+            self.model,
+            [entity for entity in self.model.entities.values() if self.may(entity, "select")],
+            self._may_follow,
+            rows=lambda entity: self.objects[entity.name],
+            row_arguments=self.rows,
+        )
 
     def mutation_fields(self) -> dict[str, GraphQLField]:
         fields: dict[str, GraphQLField] = {}

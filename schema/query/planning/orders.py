@@ -70,7 +70,7 @@ def _orders(planning: Planning, entity: Entity, value: Given, path: tuple[Hop, .
             continue
         if column := entity.columns.get(name):
             _refuse_unordered(column)
-            orders.append(Order(path, column, *_direction(given)))
+            orders.append(Order(path, column, *read_direction(given)))
             continue
         hop = planning.hop(entity, name)
         if hop.relation.many:
@@ -92,12 +92,12 @@ def _aggregate_order(planning: Planning, hop: Hop, value: Given, path: tuple[Hop
     allowed = {"min": _HAVE_EXTREMES, "max": _HAVE_EXTREMES, "avg": _HAVE_SUMS, "sum": _HAVE_SUMS}.get(function)
     if allowed is not None and not (column.type.base in allowed or (column.type.kind == "enum" and function[0] == "m")):
         raise WrongType(f"There is no {function} of {column.name}, whose type is {column.type.name}.")
-    descending, nulls_first = _direction(parts["direction"]) if "direction" in parts else (False, None)
+    descending, nulls_first = read_direction(parts["direction"]) if "direction" in parts else (False, None)
     where = fence(hop.grant, plan_where(planning, hop.target, parts.get("where")))
     return Order((*path, hop), column, descending, nulls_first, function, where, counts_rows="column" not in parts)
 
 
-def _direction(value: Given) -> tuple[bool, bool | None]:
+def read_direction(value: Given) -> tuple[bool, bool | None]:
     """Whether it goes down, and whether nulls stand first."""
     direction, _, nulls = str(value.plain()).partition("_nulls_")
     return direction == "desc", {"first": True, "last": False}.get(nulls)

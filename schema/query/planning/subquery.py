@@ -10,17 +10,13 @@ from graphql import FieldNode, FragmentDefinitionNode, OperationType
 from db.catalog import Column, PgType, Table, TableName
 from schema.errors import OperationError, UnknownColumn, WrongType
 from schema.model import Entity
+from schema.query.building.arguments import FUNCTIONS
 from schema.query.building.schema import QuerySchema
 from schema.query.document import Limits, choose_operation, read_document, validate_document
+from schema.query.measures import measured_type
 from schema.query.plan import AggregateFunction, FlatColumn
 from schema.query.selection import Fragments
 
-FUNCTIONS: Final = ("avg", "count", "max", "min", "sum")
-_INTEGERS: Final = frozenset({"int2", "int4", "int8"})
-_FLOATS: Final = frozenset({"float4", "float8"})
-_ORDERED: Final = frozenset(
-    {"text", "varchar", "bpchar", "date", "time", "timestamp", "timestamptz", "interval", "oid"}
-)
 _SUBQUERY_LIMITS: Final = Limits()
 
 
@@ -66,19 +62,11 @@ def result_entity(function: AggregateFunction, columns: tuple[FlatColumn, ...]) 
 
 
 def value_type(function: AggregateFunction, column: Column) -> PgType:
-    """The type that the function gives for a column (PostgreSQL: Aggregate Functions). Raises WrongType."""
-    base = column.type.base
-    if function == "count":
-        return PgType("int8", "int8")
-    if function in {"min", "max"} and (base in _INTEGERS | _FLOATS | _ORDERED or base == "numeric"):
-        return column.type
-    if base in _INTEGERS:
-        return PgType("int8", "int8") if function == "sum" and base != "int8" else PgType("numeric", "numeric")
-    if base in _FLOATS:
-        return PgType(base, base) if function == "sum" else PgType("float8", "float8")
-    if base in {"numeric", "interval"} and function in {"sum", "avg"}:
-        return column.type
-    raise WrongType(f"{function} cannot be taken of {column.name}.")
+    """The type that the function gives for a column. Raises WrongType."""
+    kind = measured_type(function, column.type)
+    if kind is None:
+        raise WrongType(f"{function} cannot be taken of {column.name}.")
+    return kind
 
 
 def distinct_names(names: Iterable[str], columns: tuple[FlatColumn, ...]) -> tuple[str, ...]:

@@ -148,7 +148,7 @@ class _Conditions:
         if isinstance(member, Column):
             tests = given.fields()
             self.conditions += len(tests)
-            return all_of(*(_test(member, name, value) for name, value in tests))
+            return all_of(*(plan_test(member, name, value) for name, value in tests))
         self.relations += 1
         if self.relations > MAX_RELATIONS:
             raise InvalidCondition(f"A condition looks through at most {MAX_RELATIONS} relations.")
@@ -218,7 +218,7 @@ def _operand(column: Column) -> ColumnOf:
     return ColumnOf(column.name, column.type)
 
 
-def _test(column: Column, name: str, given: Given) -> Predicate:
+def plan_test(column: Column, name: str, given: Given) -> Predicate:
     operand, kind = _operand(column), column.type
     if kind.base == "jsonb" and kind.kind != "array":
         return _json_tests(operand, name, given)

@@ -1,14 +1,17 @@
 """render_aggregates: what `Aggregates` asks for → the JSON of its result rows."""
 
+from dataclasses import replace
+
 from db.sql import Sql, concatenate, join, json_text, name, sql
 from schema.expression.predicate import ALWAYS
 from schema.expression.totality import any_aggregate, can_raise
-from schema.query.plan import Aggregate, Aggregates, Fixed, FlatColumn
+from schema.query.plan import Aggregate, Aggregates, ColumnOutput, Fixed, FlatColumn, Read, Summary
 from schema.query.rendering.context import Rendering
 from schema.query.rendering.json import render_column
 from schema.query.rendering.orders import named_values, order_clause
 from schema.query.rendering.predicate import AGGREGATES, render_source, table_name
-from schema.query.rendering.reads import page, where_clause
+from schema.query.rendering.reads import is_cut, page, render_rows
+from schema.query.rendering.summary import render_summary
 
 
 def render_aggregates(rendering: Rendering, node: Aggregates) -> Sql:
@@ -16,7 +19,13 @@ def render_aggregates(rendering: Rendering, node: Aggregates) -> Sql:
     parts: list[Sql] = []
     for index, (key, output) in enumerate(node.outputs):
         parts.append(json_text('{"' if index == 0 else ',"', (key,), '":'))
-        parts.append(json_text('"Aggregates"') if isinstance(output, Fixed) else _aggregate(rendering, output))
+        match output:
+            case Fixed():
+                parts.append(json_text('"Aggregates"'))
+            case Summary():
+                parts.append(render_summary(rendering, output))
+            case Aggregate():
+                parts.append(_aggregate(rendering, output))
     return concatenate([*parts, json_text("}")])
 
 
@@ -55,17 +64,17 @@ def _groups(rendering: Rendering, node: Aggregate) -> Sql:
     alias = rendering.aliases.new(node.read.entity)
     joins: list[Sql] = []
     values = [_flat(rendering, column, alias, joins) for column in node.columns]
-    distinct = [str(index) for index, column in enumerate(node.columns) if column.name in node.distinct_on]
+    distinct = join(
+        ", ", [value for value, column in zip(values, node.columns, strict=True) if column.name in node.distinct_on]
+    )
+    rows = render_rows(rendering, _needed(node), alias, "", joins)
     flat = sql(
-        "select {distinct}{values} from {table} as {alias}{joins}{where}",
-        distinct=sql("distinct on ({values}) ", values=join(", ", [values[int(index)] for index in distinct]))
-        if distinct
-        else sql(""),
+        "select {distinct}{values} from {rows}{order}",
+        distinct=sql("distinct on ({values}) ", values=distinct) if node.distinct_on else sql(""),
         values=join(", ", [sql("{v} as {n}", v=value, n=name(f"c{index}")) for index, value in enumerate(values)]),
-        table=table_name(node.read.entity),
-        alias=name(alias),
-        joins=join("", joins),
-        where=where_clause(rendering, node.read, alias, ""),
+        rows=rows.source,
+        # Which of several rows stays is for the order of the subquery to say.
+        order=order_clause(node.page.order, rows.values, first=distinct) if node.distinct_on else sql(""),
     )
     groups = [name("f", f"c{index}") for index in range(1, len(values))]
     named = zip(groups, list(node.result.columns.values())[1:], strict=True)
@@ -77,6 +86,19 @@ def _groups(rendering: Rendering, node: Aggregate) -> Sql:
         flat=flat,
         grouping=sql(" group by {groups}", groups=join(", ", groups)) if groups else sql(""),
     )
+
+
+def _needed(node: Aggregate) -> Read:
+    """The subquery's rows, with the columns that are needed of them; in order where it says which rows there are."""
+    table = node.page.entity.table
+    columns = [
+        column
+        for flat in node.columns
+        for column in ([table.by_name[name] for name in flat.path[0].relation.columns] if flat.path else [flat.column])
+    ]
+    is_ordered = bool(is_cut(node.page) or node.distinct_on)
+    outputs = tuple(ColumnOutput("", column, as_id=False) for column in columns)
+    return replace(node.page, outputs=outputs, order=node.page.order if is_ordered else ())
 
 
 def _flat(rendering: Rendering, column: FlatColumn, alias: str, joins: list[Sql]) -> Sql:

@@ -4,17 +4,16 @@
 for is looked up.
 """
 
-from typing import Final, Literal, assert_never
+from typing import Final, assert_never
 
 from db.sql import Sql, join, sql
-from schema.query.plan import Keyset, Read
+from schema.query.plan import Keyset, PageMember, Read
 from schema.query.rendering.context import Rendering
 from schema.query.rendering.keyset import outside_page, render_cursor, within_page
 from schema.query.rendering.orders import named_values, order_clause
 from schema.query.rendering.predicate import render_argument
 from schema.query.rendering.reads import exists_row, render_rows
 
-PageMember = Literal["has_next_page", "has_previous_page", "start_cursor", "end_cursor"]
 PAGE_MEMBERS: Final[tuple[PageMember, ...]] = ("has_next_page", "has_previous_page", "start_cursor", "end_cursor")
 
 
