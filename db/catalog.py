@@ -30,6 +30,9 @@ class Column:
     is_generated: bool = False
     is_identity: Literal["", "always", "by default"] = ""
     comment: str | None = None
+    #: Of a text, unless it is that of the database; and whether by it only equal texts are equal.
+    collation: str = ""
+    is_deterministic: bool = True
 
     @property
     def is_writable(self) -> bool:

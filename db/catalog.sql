@@ -43,9 +43,11 @@ select coalesce(json_agg(json_build_object(
     'columns', (
         select coalesce(json_agg(json_build_object(
             'name', a.attname, 'type', t.json, 'not_null', a.attnotnull, 'has_default', a.atthasdef,
-            'generated', a.attgenerated <> '', 'identity', a.attidentity, 'comment', col_description(r.oid, a.attnum)
+            'generated', a.attgenerated <> '', 'identity', a.attidentity, 'comment', col_description(r.oid, a.attnum),
+            'collation', l.oid::regcollation::text, 'deterministic', l.collisdeterministic
         ) order by a.attnum), '[]')
         from pg_attribute a join type_json t on t.declared = a.atttypid
+        left join pg_collation l on l.oid = a.attcollation and l.collname <> 'default'
         where a.attrelid = r.oid and a.attnum > 0 and not a.attisdropped),
     'keys', (
         select coalesce(json_agg(json_build_object('primary', k.contype = 'p', 'columns', (

@@ -1,5 +1,6 @@
 """Bringing the control database to the form that `tables.py` describes."""
 
+from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Connection, Text, column, select, table, text
@@ -10,7 +11,8 @@ from db.tables import CONTROL_SCHEMA
 
 # Any number will do, as long as every release of Ostiary takes the same one.
 MIGRATION_LOCK: Final = 7_305_803_114
-HEAD: Final = "0002"
+# The names of the files begin with their number, so that the last one is known without importing Alembic.
+HEAD: Final = max(file.name for file in (Path(__file__).parent / "migrations" / "versions").glob("[0-9]*.py"))[:4]
 
 
 async def migrate(dsn: str) -> None:

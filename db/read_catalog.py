@@ -61,6 +61,8 @@ def _column(row: dict[str, Any]) -> Column:
         is_generated=row["generated"],
         is_identity=identities[row["identity"]],
         comment=row["comment"],
+        collation=row["collation"] or "",
+        is_deterministic=row["deterministic"] is not False,
     )
 
 

@@ -2,6 +2,12 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final, Literal, TypeAlias
+
+RuleChoice: TypeAlias = Literal["add_up", "most_specific"]
+"""Of the rules that apply to a role: all of them together, or the most specific alone."""
+
+Scalar: TypeAlias = str | int | float | bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +20,8 @@ class Tenant:
     dsn: str = field(repr=False)
     schemas: tuple[str, ...] = ("public",)
     version: int = 1
+    conceal_logins: bool | None = None
+    rule_choice: RuleChoice = "add_up"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +52,43 @@ class RoleClass:
 
 
 @dataclass(frozen=True, slots=True)
+class ColumnMask:
+    """What is shown of a column where `unless`, an expression on the row, does not hold: nothing (`null`), a `hash`,
+    its `last_four` characters, or the value of an `expression`, a text that is fixed."""
+
+    column: str
+    kind: str
+    unless: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleOptions:
+    """What a rule may say besides; None says nothing, and the rule is as if the option were not there.
+
+    Column lists bound what is read and written. `forced` values are stored whatever the caller gives, and `defaults`
+    where it gives none; a text that begins with `$_PRINCIPAL.` is that value of the caller. `aggregates` is `none`,
+    `also` or `only`; a group of fewer than `min_group_size` rows is not shown. The rule is in force from `valid_from`
+    on and before `valid_until`.
+    """
+
+    read_columns: frozenset[str] | None = None
+    write_columns: frozenset[str] | None = None
+    forced: tuple[tuple[str, Scalar], ...] = ()
+    defaults: tuple[tuple[str, Scalar], ...] = ()
+    masks: tuple[ColumnMask, ...] = ()
+    aggregates: str | None = None
+    min_group_size: int | None = None
+    max_rows: int | None = None
+    max_seconds: float | None = None
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+
+
+NO_OPTIONS: Final = RuleOptions()
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """A grant. With neither roles nor classes it is global: it holds for every role of the tenant."""
 
@@ -55,6 +100,7 @@ class Rule:
     filter: str = ""
     role_ids: frozenset[int] = frozenset()
     class_ids: frozenset[int] = frozenset()
+    options: RuleOptions = NO_OPTIONS
 
 
 @dataclass(frozen=True, slots=True)

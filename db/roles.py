@@ -192,6 +192,16 @@ async def set_password(
     )
 
 
+async def renew_password_hash(connection: AsyncConnection, role: Role, password_hash: str) -> None:
+    """Nothing; the same password is stored in today's form, unless somebody else is at the role just now."""
+    is_same = (tables.role.c.role_id == role.role_id) & (tables.role.c.password_hash == role.password_hash)
+    # A login waits for nobody, and the next one tries again.
+    free = select(tables.role.c.role_id).where(is_same).with_for_update(key_share=True, skip_locked=True)
+    await connection.execute(
+        update(tables.role).where(tables.role.c.role_id.in_(free)).values(password_hash=password_hash)
+    )
+
+
 async def set_deleted(connection: AsyncConnection, tenant_id: int, role_id: int, deleted: bool) -> Role | None:  # noqa: FBT001
     """The role as it now is, or None; see `update_role`."""
     return await update_role(connection, tenant_id, role_id, RoleChanges(deleted=deleted))

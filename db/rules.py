@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db import tables
 from db.errors import CheckViolated
 from db.identities import is_identity, require_storable
-from db.records import Rule
+from db.records import NO_OPTIONS, ColumnMask, Rule, RuleOptions, Scalar
 from db.references import require_classes, require_roles
 from db.tenants import announce_change
 
@@ -24,6 +24,7 @@ class RuleChanges:
     filter: str | None = None
     role_ids: frozenset[int] | None = None
     class_ids: frozenset[int] | None = None
+    options: RuleOptions | None = None
 
 
 async def find_rule(connection: AsyncConnection, tenant_id: int, rule_id: int) -> Rule | None:
@@ -57,6 +58,7 @@ async def insert_rule(
     filter_text: str = "",
     role_ids: Iterable[int] = (),
     class_ids: Iterable[int] = (),
+    options: RuleOptions = NO_OPTIONS,
 ) -> Rule:
     """The new rule. What the capabilities, targets and filter say is not looked at. Raises CheckViolated when it has
     no capability or no target, ForeignKeyViolated for an unknown role or class, InvalidValue."""
@@ -69,6 +71,7 @@ async def insert_rule(
         filter=filter_text,
         role_ids=frozenset(role_ids),
         class_ids=frozenset(class_ids),
+        options=options,
     )
     _require_whole(rule)
     await announce_change(connection, tenant_id)
@@ -98,6 +101,7 @@ async def update_rule(connection: AsyncConnection, tenant_id: int, rule_id: int,
         filter=before.filter if changes.filter is None else changes.filter,
         role_ids=before.role_ids if changes.role_ids is None else changes.role_ids,
         class_ids=before.class_ids if changes.class_ids is None else changes.class_ids,
+        options=before.options if changes.options is None else changes.options,
     )
     _require_whole(after)
     await require_roles(connection, tenant_id, after.role_ids - before.role_ids)
@@ -135,6 +139,23 @@ def _values(rule: Rule) -> dict[str, object]:
         "filter": rule.filter,
         "role_ids": sorted(rule.role_ids),
         "class_ids": sorted(rule.class_ids),
+    } | _option_values(rule.options)
+
+
+def _option_values(options: RuleOptions) -> dict[str, object]:
+    return {
+        "read_columns": None if options.read_columns is None else sorted(options.read_columns),
+        "write_columns": None if options.write_columns is None else sorted(options.write_columns),
+        "forced": dict(options.forced) or None,
+        "defaults": dict(options.defaults) or None,
+        "masks": {mask.column: {"mask": mask.kind, "unless": mask.unless, "text": mask.text} for mask in options.masks}
+        or None,
+        "aggregates": options.aggregates,
+        "min_group_size": options.min_group_size,
+        "max_rows": options.max_rows,
+        "max_seconds": options.max_seconds,
+        "valid_from": options.valid_from,
+        "valid_until": options.valid_until,
     }
 
 
@@ -148,4 +169,24 @@ def _to_rule(row: RowMapping) -> Rule:
         filter=row["filter"],
         role_ids=frozenset(row["role_ids"]),
         class_ids=frozenset(row["class_ids"]),
+        options=_to_options(row),
+    )
+
+
+def _to_options(row: RowMapping) -> RuleOptions:
+    forced: dict[str, Scalar] = row["forced"] or {}
+    defaults: dict[str, Scalar] = row["defaults"] or {}
+    masks: dict[str, dict[str, str]] = row["masks"] or {}
+    return RuleOptions(
+        read_columns=None if row["read_columns"] is None else frozenset(row["read_columns"]),
+        write_columns=None if row["write_columns"] is None else frozenset(row["write_columns"]),
+        forced=tuple(forced.items()),
+        defaults=tuple(defaults.items()),
+        masks=tuple(ColumnMask(column, m["mask"], m["unless"], m["text"]) for column, m in masks.items()),
+        aggregates=row["aggregates"],
+        min_group_size=row["min_group_size"],
+        max_rows=row["max_rows"],
+        max_seconds=row["max_seconds"],
+        valid_from=row["valid_from"],
+        valid_until=row["valid_until"],
     )

@@ -13,6 +13,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     DateTime,
+    Double,
     ForeignKey,
     ForeignKeyConstraint,
     Identity,
@@ -26,7 +27,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 CONTROL_SCHEMA: Final = "ostiary"
 
@@ -65,8 +66,17 @@ tenant: Final = Table(
     Column("root_role_id", Integer),
     Column("nobody_role_id", Integer),
     Column("suspended", Boolean, nullable=False, server_default=text("false")),
+    # Null leaves it to the gateway's setting.
+    Column("conceal_logins", Boolean),
     Column("version", BigInteger, nullable=False, server_default=text("1")),
     _created_at(),
+    Column(
+        "rule_choice",
+        Text,
+        CheckConstraint("rule_choice in ('add_up', 'most_specific')", name="rule_choice"),
+        nullable=False,
+        server_default="add_up",
+    ),
     # Tenant and role point at each other, hence `use_alter`.
     ForeignKeyConstraint(
         ["tenant_id", "root_role_id"],
@@ -155,6 +165,34 @@ policy_rule: Final = Table(
     Column("class_ids", ARRAY(Integer), nullable=False, server_default="{}"),
     Column("creator_id", Integer, nullable=False),
     _created_at(),
+    Column("read_columns", ARRAY(Text)),
+    Column("write_columns", ARRAY(Text)),
+    Column("forced", JSONB(none_as_null=True)),
+    Column("defaults", JSONB(none_as_null=True)),
+    Column("masks", JSONB(none_as_null=True)),
+    Column("aggregates", Text, CheckConstraint("aggregates in ('none', 'also', 'only')", name="aggregates")),
+    Column("min_group_size", Integer, CheckConstraint("min_group_size > 0", name="min_group_size")),
+    Column("max_rows", Integer, CheckConstraint("max_rows >= 0", name="max_rows")),
+    Column("max_seconds", Double, CheckConstraint("max_seconds > 0", name="max_seconds")),
+    Column("valid_from", DateTime(timezone=True)),
+    Column("valid_until", DateTime(timezone=True)),
+)
+
+# What happened, only ever added to. No foreign keys: what it tells of may be gone. Never a secret.
+audit: Final = Table(
+    "audit",
+    metadata,
+    Column("entry_id", BigInteger, Identity(), primary_key=True),
+    Column("tenant_id", Integer, nullable=False),
+    Column("happened_at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
+    Column("role_id", Integer),
+    Column("action", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("subject_id", Integer),
+    Column("before", JSONB(none_as_null=True)),
+    Column("after", JSONB(none_as_null=True)),
+    Index("audit_tenant_id_entry_id_index", "tenant_id", "entry_id"),
+    Index("audit_happened_at_index", "happened_at"),
 )
 
 session: Final = Table(

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final, Self, cast
+from time import monotonic
+from typing import Any, Final, Self, cast
 
 import asyncpg
 from asyncpg.transaction import Transaction
 
+from db.connections import Connections, Link
 from db.engines import asyncpg_dsn
-from db.errors import DatabaseUnavailable, OutcomeUnknown, StatementTimedOut, StoreError
+from db.errors import DatabaseUnavailable, StatementTimedOut, StoreError
+from db.outcome import TRANSACTION_ID, TRANSACTION_STATUS, is_committed
 from db.refusals import refusal_of
 
 #: Types whose arguments travel in PostgreSQL's own text form: PostgreSQL checks them when they are bound, before it
@@ -22,11 +25,9 @@ TEXT_TYPES: Final = (
     *("inet", "cidr", "macaddr", "macaddr8", "point", "line", "lseg", "box", "path", "polygon", "circle"),
 )
 
-#: How long PostgreSQL is asked what became of a COMMIT whose answer was lost, and how often.
-OUTCOME_SECONDS: Final = 5.0
-OUTCOME_PAUSE_SECONDS: Final = 0.1
-#: How long a connection may take to get rid of a statement that was given up, before it is thrown away.
-RELEASE_SECONDS: Final = 5.0
+OVERRUN_SECONDS: Final = 1.0
+#: What the driver keeps besides: the statements by which it looks types up.
+STATEMENTS_OF_THE_DRIVER: Final = 20
 
 _CONNECTION_LOST: Final = (
     OSError,
@@ -42,19 +43,6 @@ _CONNECTION_LOST: Final = (
 )
 
 
-if TYPE_CHECKING:
-    _AnyConnection = asyncpg.Connection[asyncpg.Record]
-else:
-    _AnyConnection = asyncpg.Connection
-
-
-class _Connection(_AnyConnection):
-    """A connection that is not reset between uses: the gateway never leaves session state behind."""
-
-    def get_reset_query(self) -> str:
-        return ""
-
-
 class ConnectionLost(DatabaseUnavailable):
     """The connection broke while it was in use; what had not been committed is undone."""
 
@@ -62,15 +50,16 @@ class ConnectionLost(DatabaseUnavailable):
 class Running:
     """A connection inside one transaction."""
 
-    def __init__(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
-        self._connection = connection
+    def __init__(self, link: Link) -> None:
+        self._link = link
 
     async def fetch(self, text: str, arguments: Sequence[object]) -> list[tuple[Any, ...]]:
         """The rows. Text and JSON columns come as bytes, those of TEXT_TYPES as PostgreSQL writes them.
 
         Raises ConstraintViolated, InvalidValue."""
         try:
-            return [tuple(record) for record in await self._connection.fetch(text, *arguments)]
+            self._link.since = monotonic()
+            return [tuple(record) for record in await self._link.fetch_rows(text, arguments)]
         except (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError) as error:
             raise refusal_of(error) from error
 
@@ -87,11 +76,12 @@ class TenantDatabase:
         acquire_seconds: float = 2.0,
     ) -> None:
         self._dsn = dsn
-        self._max_connections = max_connections
         self._statement_seconds = statement_seconds
         self._acquire_seconds = acquire_seconds
-        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
-        self._opening = asyncio.Lock()
+        # PostgreSQL stops a statement at its limit. Where it does not answer at all, the connection is left after it.
+        self._connections = Connections(
+            self._connect, limit=max_connections, busy_seconds=statement_seconds + OVERRUN_SECONDS
+        )
 
     async def __aenter__(self) -> Self:
         return self
@@ -101,9 +91,7 @@ class TenantDatabase:
 
     async def close(self) -> None:
         """Waits for what runs, then closes every connection."""
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            await pool.close()
+        await self._connections.close()
 
     async def fetch_text(self, text: str, arguments: Sequence[object]) -> bytes:
         """The one value of type text that a reading statement gives. It is run again, once, on a new connection if
@@ -119,131 +107,114 @@ class TenantDatabase:
 
         Raises OutcomeUnknown when nobody can tell whether it was committed, and other StoreErrors when it was not.
         """
-        async with self._connection() as connection:
-            transaction = connection.transaction()
+        async with self._link() as link:
+            transaction = link.connection.transaction()
             await transaction.start()
             try:
-                yield Running(connection)
+                yield Running(link)
                 # Only what has changed something has an id, and it has to be known before the end.
-                transaction_id = await _transaction_id(connection) if commit else None
+                transaction_id = await _transaction_id(link) if commit else None
             except BaseException:
-                await _roll_back(connection, transaction)
+                await _roll_back(link, transaction)
                 raise
             if commit:
-                await self._commit(connection, transaction, transaction_id)
+                await self._commit(link, transaction, transaction_id)
             else:
                 await transaction.rollback()
 
     async def _fetch_text(self, text: str, arguments: Sequence[object]) -> bytes:
-        async with self._connection() as connection:
-            return cast("bytes", await connection.fetchval(text, *arguments))
+        link = self._connections.take() or await self._wait()
+        try:
+            value: bytes = await link.fetch_value(text, arguments)
+        except BaseException as error:
+            refusal = self._part_with(link, error)
+            if refusal is None:
+                raise
+            raise refusal from error
+        self._connections.give_back(link)
+        return value
 
-    async def _commit(
-        self,
-        connection: asyncpg.Connection[asyncpg.Record],
-        transaction: Transaction,
-        transaction_id: bytes | None,
-    ) -> None:
+    async def _commit(self, link: Link, transaction: Transaction, transaction_id: str | None) -> None:
         """Nothing, when the transaction is committed. Raises OutcomeUnknown, ConnectionLost."""
         try:
             await transaction.commit()
         except _CONNECTION_LOST as error:
             # A COMMIT that is under way must not be cancelled, nor its connection be waited for.
-            _throw_away(connection)
-            if transaction_id is None or not await self._was_committed(transaction_id):
+            self._connections.drop(link)
+            if not await is_committed(transaction_id, self._status):
                 raise ConnectionLost from error
 
-    async def _was_committed(self, transaction_id: bytes) -> bool:
-        """Whether a transaction that is no longer ours was committed. Raises OutcomeUnknown."""
-        status = b""
+    async def _status(self, transaction_id: str) -> str | None:
         try:
-            async with asyncio.timeout(OUTCOME_SECONDS):
-                while status not in {b"committed", b"aborted"}:
-                    await asyncio.sleep(OUTCOME_PAUSE_SECONDS if status else 0)
-                    status = await self._status(transaction_id)
-        except TimeoutError as error:
-            raise OutcomeUnknown from error
-        return status == b"committed"
-
-    async def _status(self, transaction_id: bytes) -> bytes:
-        try:
-            # A failed lookup may be a server that is starting again, and a null a transaction of long ago.
-            return await self._fetch_text("select pg_xact_status($1::text::xid8)", [transaction_id]) or b"forgotten"
+            status = cast("bytes | None", await self._fetch_text(TRANSACTION_STATUS, [transaction_id]))
         except StoreError:
-            return b"unreachable"
+            return None
+        return None if status is None else status.decode()
 
     @asynccontextmanager
-    async def _connection(self) -> AsyncGenerator[asyncpg.Connection[asyncpg.Record]]:
-        pool = self._pool or await self._open()
+    async def _link(self) -> AsyncGenerator[Link]:
+        link = self._connections.take() or await self._wait()
         try:
-            connection = cast("asyncpg.Connection[asyncpg.Record]", await pool.acquire(timeout=self._acquire_seconds))
+            yield link
+        except BaseException as error:
+            refusal = self._part_with(link, error)
+            if refusal is None:
+                raise
+            raise refusal from error
+        self._connections.give_back(link)
+
+    async def _wait(self) -> Link:
+        try:
+            return await self._connections.wait(self._acquire_seconds)
         except (*_CONNECTION_LOST, asyncpg.PostgresError) as error:
             raise DatabaseUnavailable from error
-        try:
-            yield connection
-        except (asyncpg.QueryCanceledError, TimeoutError) as error:
-            raise StatementTimedOut from error
-        except _CONNECTION_LOST as error:
+
+    def _part_with(self, link: Link, error: BaseException) -> StoreError | None:
+        """What the caller is told of the error, None for the error itself; the link goes where it still can."""
+        if link.has_overrun or (isinstance(error, _CONNECTION_LOST) and not isinstance(error, TimeoutError)):
             # The driver may take it for whole: after "cannot switch to state" it would never work again.
-            _throw_away(connection)
-            raise ConnectionLost from error
-        except asyncpg.PostgresError as error:
-            raise refusal_of(error) from error
-        finally:
-            await _give_back(pool, connection)
+            self._connections.drop(link)
+            return StatementTimedOut() if link.has_overrun else ConnectionLost()
+        if isinstance(error, asyncio.CancelledError | TimeoutError):
+            self._connections.settle(link)
+            return StatementTimedOut() if isinstance(error, TimeoutError) else None
+        self._connections.give_back(link)
+        if isinstance(error, asyncpg.QueryCanceledError):
+            return StatementTimedOut()
+        return refusal_of(error) if isinstance(error, asyncpg.PostgresError) else None
 
-    async def _open(self) -> asyncpg.Pool[asyncpg.Record]:
-        async with self._opening:
-            if self._pool is None:
-                address = asyncpg_dsn(self._dsn)
-                try:
-                    self._pool = await asyncpg.create_pool(
-                        address,
-                        min_size=0,
-                        max_size=self._max_connections,
-                        timeout=self._acquire_seconds,
-                        command_timeout=self._statement_seconds + 1,
-                        connection_class=_Connection,
-                        init=_speak_text,
-                        server_settings={
-                            "application_name": "ostiary",
-                            "statement_timeout": str(int(self._statement_seconds * 1000)),
-                            "idle_in_transaction_session_timeout": "60000",
-                            "jit": "off",
-                            "timezone": "UTC",
-                            "datestyle": "ISO",
-                            "bytea_output": "hex",
-                        },
-                    )
-                except (*_CONNECTION_LOST, asyncpg.PostgresError) as error:
-                    raise DatabaseUnavailable from error
-            return self._pool
+    async def _connect(self) -> asyncpg.Connection[asyncpg.Record]:
+        connection = await asyncpg.connect(
+            asyncpg_dsn(self._dsn),
+            timeout=self._acquire_seconds,
+            # Statements are kept by their Link.
+            statement_cache_size=STATEMENTS_OF_THE_DRIVER,
+            server_settings={
+                "application_name": "ostiary",
+                "statement_timeout": str(int(self._statement_seconds * 1000)),
+                "idle_in_transaction_session_timeout": "60000",
+                "jit": "off",
+                "timezone": "UTC",
+                "datestyle": "ISO",
+                "bytea_output": "hex",
+            },
+        )
+        await _speak_text(connection)
+        return connection
 
 
-async def _transaction_id(connection: asyncpg.Connection[asyncpg.Record]) -> bytes | None:
-    return cast("bytes | None", await connection.fetchval("select pg_current_xact_id_if_assigned()::text"))
+async def _transaction_id(link: Link) -> str | None:
+    found = cast("bytes | None", await link.fetch_value(TRANSACTION_ID, []))
+    return None if found is None else found.decode()
 
 
-def _throw_away(connection: asyncpg.Connection[asyncpg.Record]) -> None:
-    # The pool takes back by itself what it sees closed, and then answers for it with an error.
-    with suppress(asyncpg.InterfaceError):
-        connection.terminate()
-
-
-async def _roll_back(connection: asyncpg.Connection[asyncpg.Record], transaction: Transaction) -> None:
+async def _roll_back(link: Link, transaction: Transaction) -> None:
     """Nothing; the transaction is undone, by its end or by that of its connection. What went wrong before counts."""
     try:
         await transaction.rollback()
     except (*_CONNECTION_LOST, asyncpg.PostgresError):
-        _throw_away(connection)
-
-
-async def _give_back(pool: asyncpg.Pool[asyncpg.Record], connection: asyncpg.Connection[asyncpg.Record]) -> None:
-    try:
-        await pool.release(cast("Any", connection), timeout=RELEASE_SECONDS)
-    except (*_CONNECTION_LOST, asyncpg.PostgresError):
-        # The pool has thrown it away.
-        _throw_away(connection)
+        with suppress(asyncpg.InterfaceError):
+            link.connection.terminate()
 
 
 async def _speak_text(connection: asyncpg.Connection[asyncpg.Record]) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db import tables
 from db.engines import locate
 from db.identities import is_identity
-from db.records import Tenant
+from db.records import RuleChoice, Tenant
 from db.secrets import MasterKey, seal, unseal
 
 CHANGE_CHANNEL: Final = "ostiary_change"
@@ -68,6 +68,18 @@ async def set_suspended(connection: AsyncConnection, tenant_id: int, suspended: 
     await announce_change(connection, tenant_id)
 
 
+async def set_conceal_logins(connection: AsyncConnection, tenant_id: int, conceals: bool | None) -> None:  # noqa: FBT001
+    """Nothing; whether the tenant's doors tell who can log in. None leaves it to the gateway's setting."""
+    await connection.execute(_update(tenant_id).values(conceal_logins=conceals))
+    await announce_change(connection, tenant_id)
+
+
+async def set_rule_choice(connection: AsyncConnection, tenant_id: int, rule_choice: RuleChoice) -> None:
+    """Nothing; how the tenant's rules that apply to one role go together."""
+    await connection.execute(_update(tenant_id).values(rule_choice=rule_choice))
+    await announce_change(connection, tenant_id)
+
+
 async def announce_change(connection: AsyncConnection, tenant_id: int) -> None:
     """Nothing; the tenant has a new version, and once the transaction commits every listener hears of it.
 
@@ -102,4 +114,6 @@ def _to_tenant(row: RowMapping, master_key: MasterKey) -> Tenant:
         dsn=unseal(master_key, row["sealed_dsn"], purpose=DSN_PURPOSE).decode(),
         schemas=tuple(row["schemas"]),
         version=row["version"],
+        conceal_logins=row["conceal_logins"],
+        rule_choice=row["rule_choice"],
     )

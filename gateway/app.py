@@ -15,6 +15,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
 
 from db.engines import control_engine
 from db.secrets import MasterKey, load_master_key
@@ -32,7 +33,7 @@ from gateway.graphiql import graphiql_routes
 from gateway.graphql_http import HttpLimits
 from gateway.health import healthz_endpoint, jwks_endpoint, readyz_endpoint
 from gateway.protection import Protection, plain_error
-from gateway.query import QueryEndpoint
+from gateway.query import QueryDoor, QueryEndpoint
 from gateway.roles_pbac import ControlEndpoint
 from gateway.settings import Settings
 from gateway.state import AppState, Clock, Random, Tenants, state_of
@@ -56,7 +57,7 @@ def create_app(
             app.state.ostiary = state
             yield
 
-    app = Starlette(
+    app = _Gateway(
         routes=routes(settings),
         middleware=middleware(settings),
         exception_handlers={HTTPException: _answer_http_exception, RequestError: _answer_request_error},
@@ -65,6 +66,24 @@ def create_app(
     # A redirect would lead to whatever the Host header says, and take the body of a login with it.
     app.router.redirect_slashes = False
     return app
+
+
+class _Gateway(Starlette):
+    """Starlette, with a door of its own for /query. Where a page of another origin asks, what it may read is to be
+    decided first: such requests go the usual way."""
+
+    _query_door: Final = QueryDoor()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == "/query" and not _has_origin(scope):
+            scope["app"] = self
+            await self._query_door(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+
+def _has_origin(scope: Scope) -> bool:
+    return any(name == b"origin" for name, _ in scope["headers"])
 
 
 def routes(settings: Settings) -> list[BaseRoute]:

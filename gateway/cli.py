@@ -3,9 +3,9 @@
 import asyncio
 import json
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Annotated, NoReturn, TypeVar, cast
+from typing import Annotated, Final, Literal, NoReturn, TypeVar, cast
 
 import asyncpg
 import typer
@@ -26,7 +26,14 @@ from db.records import Role, Tenant
 from db.roles import find_login, insert_role, list_roles, set_password
 from db.sessions import end_sessions_of_role
 from db.tenant_database import TenantDatabase
-from db.tenants import announce_change, find_tenant, list_tenants, set_suspended
+from db.tenants import (
+    announce_change,
+    find_tenant,
+    list_tenants,
+    set_conceal_logins,
+    set_rule_choice,
+    set_suspended,
+)
 from gateway.auth.principals import read_principal
 from gateway.plan_text import plan_text
 from gateway.provision import Credentials, NoEmbeddedServer, create_tenant, generate_password, provision_demo
@@ -59,6 +66,9 @@ app.add_typer(roles_app, name="role")
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 Result = TypeVar("Result")
+Choice = Literal["yes", "no", "default"]
+_CHOICES: Final[Mapping[Choice, bool | None]] = {"yes": True, "no": False, "default": None}
+_LOGINS: Final = {True: "conceals its logins", False: "tells its logins", None: "does as the gateway's setting says"}
 TenantId = Annotated[int, typer.Argument(help="The tenant's id, as `ostiary tenant list` shows it.")]
 
 
@@ -80,6 +90,15 @@ class NoSuchLogin(PublicError):
         super().__init__(f"No such role {login} for tenant {tenant_id}.")
 
 
+class UnknownRuleChoice(PublicError):
+    """The rules of a tenant are to go together in a way that there is not."""
+
+    code = "UNKNOWN_RULE_CHOICE"
+
+    def __init__(self) -> None:
+        super().__init__("The rules of a tenant go together in one of these ways: add_up, most_specific.")
+
+
 def main() -> None:
     """Runs a command; a refusal is one line on the standard error and an exit code that is not 0."""
     try:
@@ -97,7 +116,11 @@ def run(
     host: Annotated[str | None, typer.Option(help="The address to listen on. [default: 127.0.0.1]")] = None,
     port: Annotated[int | None, typer.Option(help="The port to listen on; 0 takes a free one. [default: 8000]")] = None,
     data_dir: Annotated[
-        Path | None, typer.Option(help="Folder of the embedded PostgreSQL and the master key. [default: data]")
+        Path | None,
+        typer.Option(
+            help="Folder of the embedded PostgreSQL and the master key. [default: .ostiary in a clone, else"
+            " ~/.local/share/ostiary]"
+        ),
     ] = None,
     demo: Annotated[bool | None, typer.Option(help="Make the demo tenants on the first start.")] = None,
 ) -> None:
@@ -206,11 +229,12 @@ def tenant_list() -> None:
         async with control.engine.connect() as connection:
             return await list_tenants(connection, control.master_key)
 
-    table = Table("id", "name", "host", "database", "schemas", "state")
+    table = Table("id", "name", "host", "database", "schemas", "state", "logins")
     for tenant in _with_control(read):
         place = locate(tenant.dsn)
         state = "suspended" if tenant.suspended else "active"
-        table.add_row(str(tenant.tenant_id), tenant.name, place.host, place.database, ", ".join(tenant.schemas), state)
+        schemas, logins = ", ".join(tenant.schemas), {True: "concealed", False: "told", None: ""}[tenant.conceal_logins]
+        table.add_row(str(tenant.tenant_id), tenant.name, place.host, place.database, schemas, state, logins)
     out.print(table)
 
 
@@ -245,6 +269,45 @@ def tenant_suspend(
 
     _with_control(suspend)
     out.print(f"Tenant {tenant_id} is {'active' if resume else 'suspended'}.")
+
+
+@tenants_app.command("set")
+def tenant_set(
+    tenant_id: TenantId,
+    conceal_logins: Annotated[
+        Choice,
+        typer.Option(help="Answer an unknown login and a wrong password alike; default is OSTIARY_CONCEAL_LOGINS."),
+    ],
+) -> None:
+    """Choose for one tenant what is otherwise a setting of the gateway."""
+
+    async def change(control: Control) -> None:
+        await _get_tenant(control, tenant_id)
+        async with control.engine.begin() as connection:
+            await set_conceal_logins(connection, tenant_id, _CHOICES[conceal_logins])
+
+    _with_control(change)
+    out.print(f"Tenant {tenant_id} {_LOGINS[_CHOICES[conceal_logins]]}.")
+
+
+@tenants_app.command("rules")
+def tenant_rules(
+    tenant_id: TenantId,
+    choice: Annotated[
+        str, typer.Argument(help="add_up: all rules that apply count together; most_specific: one rule counts.")
+    ],
+) -> None:
+    """Choose how the rules of a tenant that apply to one role go together."""
+
+    async def choose(control: Control) -> None:
+        await _get_tenant(control, tenant_id)
+        if choice not in ("add_up", "most_specific"):
+            raise UnknownRuleChoice
+        async with control.engine.begin() as connection:
+            await set_rule_choice(connection, tenant_id, choice)
+
+    _with_control(choose)
+    out.print(f"The rules of tenant {tenant_id}: {choice}.")
 
 
 @roles_app.command("add")

@@ -29,7 +29,7 @@ from gateway.errors import RequestError, error_headers, graphql_body, graphql_st
 
 HeaderLines = list[tuple[bytes, bytes]]
 
-_READ = frozenset({b"content-type", b"accept", b"content-length", b"content-encoding"})
+_OF_THE_BODY = frozenset({b"content-length", b"content-encoding"})
 
 
 class MediaType(Enum):
@@ -90,7 +90,7 @@ class HttpLimits:
     body_timeout_seconds: float = 30.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class GraphQLRequest:
     """One request for an operation. `from_form` says that it came as a form, `by_get` that it may change nothing."""
 
@@ -101,7 +101,21 @@ class GraphQLRequest:
     by_get: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
+class Lines:
+    """The header lines that matter here, as they came: those of one name together, and the size of all."""
+
+    method: str
+    query_string: bytes
+    authorization: list[str]
+    request_id: bytes | None
+    content_types: list[bytes]
+    accept: bytes | None
+    body_lines: list[tuple[bytes, bytes]]
+    size: int
+
+
+@dataclass(slots=True)
 class Head:
     """What the lines before a body say."""
 
@@ -111,7 +125,7 @@ class Head:
     query_string: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reply:
     """A whole response."""
 
@@ -120,36 +134,48 @@ class Reply:
     headers: HeaderLines
 
 
-def read_head(scope: Scope, limits: HttpLimits) -> Head:
+def read_lines(scope: Scope) -> Lines:
+    """What the lines before the body say of a GraphQL request, gathered in one pass and not yet judged."""
+    authorization: list[str] = []
+    identity: bytes | None = None
+    content_types: list[bytes] = []
+    accept: bytes | None = None
+    body_lines: list[tuple[bytes, bytes]] = []
+    size = 0
+    for name, value in cast("HeaderLines", scope["headers"]):
+        size += len(name) + len(value) + 4
+        if name == b"authorization":
+            authorization.append(value.decode("latin-1"))
+        elif name == b"content-type":
+            content_types.append(value)
+        elif name == b"accept":
+            accept = value if accept is None else accept + b"," + value
+        elif name == b"x-request-id":
+            identity = value if identity is None else identity
+        elif name in _OF_THE_BODY:
+            body_lines.append((name, value))
+    return Lines(
+        scope["method"], scope["query_string"], authorization, identity, content_types, accept, body_lines, size
+    )
+
+
+def read_head(lines: Lines, limits: HttpLimits) -> Head:
     """What the lines before the body say. Raises every RequestError that they are reason enough for.
 
     uvicorn with httptools has no limit of its own for header lines, and takes 200 KB.
     """
-    method = cast("str", scope["method"])
-    headers = cast("HeaderLines", scope["headers"])
-    query_string = cast("bytes", scope["query_string"])
-    if method not in {"POST", "GET"}:
+    if lines.method not in {"POST", "GET"}:
         raise MethodNotAllowed("Use POST, or GET for queries.", "GET, POST")
-    if len(query_string) > limits.max_address_bytes:
+    if len(lines.query_string) > limits.max_address_bytes:
         raise AddressTooLong(limits.max_address_bytes)
-    content_type: bytes | None = None
-    accept: bytes | None = None
-    size = 0
-    for name, value in headers:
-        size += len(name) + len(value) + 4
-        if name not in _READ:
-            continue
-        if name == b"content-type":
-            if content_type is not None:
-                raise UnsupportedMediaType("Send one Content-Type.")
-            content_type = value
-        elif name == b"accept":
-            accept = value if accept is None else accept + b"," + value
-        else:
-            _check_body_line(name, value, limits.max_body_bytes)
-    if size > limits.max_header_bytes:
+    if len(lines.content_types) > 1:
+        raise UnsupportedMediaType("Send one Content-Type.")
+    for name, value in lines.body_lines:
+        _check_body_line(name, value, limits.max_body_bytes)
+    if lines.size > limits.max_header_bytes:
         raise HeadersTooLarge(limits.max_header_bytes)
-    return Head(method, negotiate(accept), content_type, query_string)
+    content_type = lines.content_types[0] if lines.content_types else None
+    return Head(lines.method, negotiate(lines.accept), content_type, lines.query_string)
 
 
 def parse_request(head: Head, body: bytes, limits: HttpLimits) -> GraphQLRequest | list[GraphQLRequest]:
@@ -168,19 +194,19 @@ def parse_request(head: Head, body: bytes, limits: HttpLimits) -> GraphQLRequest
 
 
 async def read_request(
-    scope: Scope, receive: Receive, limits: HttpLimits
+    lines: Lines, receive: Receive, limits: HttpLimits
 ) -> tuple[Head, GraphQLRequest | list[GraphQLRequest]]:
     """The head and the request. Raises RequestError; media_type_of tells how to answer it."""
-    head = read_head(scope, limits)
+    head = read_head(lines, limits)
     body = (
         await read_body(receive, limits.max_body_bytes, limits.body_timeout_seconds) if head.method == "POST" else b""
     )
     return head, parse_request(head, body, limits)
 
 
-def is_probe(scope: Scope) -> bool:
+def is_probe(lines: Lines) -> bool:
     """Whether this is a GET that asks for nothing: clients use it to see whether their token still works."""
-    return scope["method"] == "GET" and not scope["query_string"]
+    return lines.method == "GET" and not lines.query_string
 
 
 def check_method(request: GraphQLRequest, operation_kind: str) -> None:
@@ -189,11 +215,10 @@ def check_method(request: GraphQLRequest, operation_kind: str) -> None:
         raise MethodNotAllowed(f"A {operation_kind} cannot be sent by GET. Use POST.", "POST")
 
 
-def media_type_of(scope: Scope) -> MediaType:
+def media_type_of(lines: Lines) -> MediaType:
     """The media type for answering a request that was refused early; JSON where the client accepts neither."""
-    accept = b",".join(value for name, value in cast("HeaderLines", scope["headers"]) if name == b"accept")
     try:
-        return negotiate(accept or None)
+        return negotiate(lines.accept)
     except NotAcceptable:
         return MediaType.JSON
 
@@ -259,7 +284,7 @@ def spread_data(body: bytes) -> bytes:
 
 async def send_reply(send: Send, reply: Reply) -> None:
     """Sends the whole response."""
-    length = (b"content-length", str(len(reply.body)).encode())
+    length = (b"content-length", b"%d" % len(reply.body))
     await send({"type": "http.response.start", "status": reply.status, "headers": [*reply.headers, length]})
     await send({"type": "http.response.body", "body": reply.body})
 

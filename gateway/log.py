@@ -5,13 +5,14 @@ import os
 import re
 import sys
 from collections.abc import Mapping, MutableMapping
+from contextvars import ContextVar
+from itertools import count
 from pathlib import Path
 from traceback import walk_tb
 from typing import Any, Literal, cast
 
 import orjson
 import structlog
-from starlette.types import Scope
 
 from db.engines import is_connection_trouble
 from db.errors import DatabaseUnavailable, PublicError
@@ -30,7 +31,13 @@ _SECRET_TEXT = re.compile(r"(?i:bearer)\s+\S+|eyJ[\w-]{10,}\.[\w-]+\.[\w-]+|(?<=
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _HIDDEN = "[hidden]"
 
+_START = int.from_bytes(os.urandom(4))
+_COUNT = count()
+
 Event = MutableMapping[str, Any]
+
+#: The id of the request that the current task answers.
+REQUEST_ID: ContextVar[str] = ContextVar("request_id")
 
 log = structlog.stdlib.get_logger("ostiary")
 
@@ -38,7 +45,7 @@ log = structlog.stdlib.get_logger("ostiary")
 def configure_logging(form: Literal["json", "console"] = "json", level: str = "INFO") -> None:
     """Sends every log line of the process, ours and those of libraries, to the standard error in one form."""
     shared = [
-        structlog.contextvars.merge_contextvars,
+        _add_request,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
@@ -78,18 +85,18 @@ def configure_logging(form: Literal["json", "console"] = "json", level: str = "I
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-def request_id(scope: Scope) -> str:
+def request_id(given: bytes | None) -> str:
     """The id of a request: the client's own X-Request-ID if it is harmless, or a new one."""
-    for name, value in cast("list[tuple[bytes, bytes]]", scope["headers"]):
-        if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
-            return value.decode()
-    return os.urandom(8).hex()
+    if given is not None and _REQUEST_ID.fullmatch(given):
+        return given.decode()
+    # Unique, and no secret: a random start for the process, then counted.
+    return f"{_START:08x}{next(_COUNT):08x}"
 
 
-def bind_request(scope: Scope) -> str:
+def bind_request(given: bytes | None) -> str:
     """The id of a request, which from here on stands in every log line of its task."""
-    identity = request_id(scope)
-    structlog.contextvars.bind_contextvars(request=identity)
+    identity = request_id(given)
+    REQUEST_ID.set(identity)
     return identity
 
 
@@ -104,6 +111,13 @@ def publish(error: BaseException) -> PublicError:
     incident = os.urandom(8).hex()
     log.error("internal error", id=incident, exc_info=error)
     return InternalError(incident)
+
+
+def _add_request(_logger: object, _method: str, event: Event) -> Event:
+    identity = REQUEST_ID.get(None)
+    if identity is not None:
+        event.setdefault("request", identity)
+    return event
 
 
 def cleanse(_logger: object, _method: str, event: Event) -> Event:

@@ -1,14 +1,18 @@
 """What the gateway counts, for Prometheus: requests by endpoint and outcome, and how long they took.
 
-Labels come from two closed lists, so that no request can make a new time series. A series is looked up once, at the
-start: counting a request costs two additions.
+Labels come from two closed lists, so that no request can make a new time series.
 """
 
+from bisect import bisect_left
+from collections.abc import Iterable
+from itertools import accumulate
 from typing import Literal, cast, get_args
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -31,6 +35,33 @@ OUTCOME = "ostiary.outcome"
 BUCKETS_SECONDS = (0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 
+class Tally(Collector):
+    """Counts that cost an addition each, and take Prometheus' shape only when somebody asks."""
+
+    def __init__(self) -> None:
+        self.requests = {(endpoint, outcome): 0 for endpoint in get_args(Endpoint) for outcome in get_args(Outcome)}
+        self.buckets = {endpoint: [0] * (len(BUCKETS_SECONDS) + 1) for endpoint in get_args(Endpoint)}
+        self.seconds = dict.fromkeys(get_args(Endpoint), 0.0)
+        self.active = 0
+
+    def collect(self) -> Iterable[Metric]:
+        requests = CounterMetricFamily("ostiary_requests", "Requests answered.", labels=["endpoint", "outcome"])
+        for labels, number in self.requests.items():
+            requests.add_metric(labels, number)
+        seconds = HistogramMetricFamily(
+            "ostiary_request_seconds", "Time from the first byte of a request to its answer.", labels=["endpoint"]
+        )
+        bounds = [*map(str, BUCKETS_SECONDS), "+Inf"]
+        for endpoint, numbers in self.buckets.items():
+            rising = list(zip(bounds, accumulate(numbers), strict=True))
+            seconds.add_metric([endpoint], rising, self.seconds[endpoint])
+        return [
+            requests,
+            seconds,
+            GaugeMetricFamily("ostiary_requests_active", "Requests being answered now.", self.active),
+        ]
+
+
 class Metrics:
     """The counters of one process, in a registry of their own: two gateways in one test do not share them."""
 
@@ -38,26 +69,20 @@ class Metrics:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         GCCollector(registry=self.registry)
-        requests = Counter("ostiary_requests", "Requests answered.", ["endpoint", "outcome"], registry=self.registry)
-        seconds = Histogram(
-            "ostiary_request_seconds",
-            "Time from the first byte of a request to its answer.",
-            ["endpoint"],
-            buckets=BUCKETS_SECONDS,
-            registry=self.registry,
-        )
-        self.active = Gauge("ostiary_requests_active", "Requests being answered now.", registry=self.registry)
-        self._requests = {
-            (endpoint, outcome): requests.labels(endpoint, outcome)
-            for endpoint in get_args(Endpoint)
-            for outcome in get_args(Outcome)
-        }
-        self._seconds = {endpoint: seconds.labels(endpoint) for endpoint in get_args(Endpoint)}
+        self._tally = Tally()
+        self.registry.register(self._tally)
+
+    def begin(self) -> None:
+        """Counts a request as being answered."""
+        self._tally.active += 1
 
     def count(self, endpoint: Endpoint, outcome: Outcome, seconds: float) -> None:
         """Counts a request that has been answered."""
-        self._requests[endpoint, outcome].inc()
-        self._seconds[endpoint].observe(seconds)
+        tally = self._tally
+        tally.active -= 1
+        tally.requests[endpoint, outcome] += 1
+        tally.buckets[endpoint][bisect_left(BUCKETS_SECONDS, seconds)] += 1
+        tally.seconds[endpoint] += seconds
 
     def page(self) -> bytes:
         """All counters in Prometheus' text format."""

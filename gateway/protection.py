@@ -3,11 +3,10 @@
 import logging
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import orjson
-from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -22,6 +21,8 @@ SECURITY_HEADERS: Final = {
     # For what is not a page. A page of ours brings its own policy, which then stays.
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
+
+_SECURITY_LINES: Final = [(name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
 
 log = logging.getLogger(__name__)
 
@@ -63,43 +64,56 @@ class Protection:
         has_started = False
         status = 500
         began = time.perf_counter()
-        identity = bind_request(scope)
+        identity = bind_request(_request_id_line(scope))
+        metrics: Metrics = scope["app"].state.ostiary.metrics
+        metrics.begin()
 
         async def send_secured(message: Message) -> None:
             nonlocal has_started, status
             has_started = True
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-ID"] = identity
-                for name, value in SECURITY_HEADERS.items():
-                    headers.setdefault(name, value)
+                message["headers"] = secured(message.get("headers", ()), identity)
             await send(message)
 
         path: str = scope["path"]
         limit = self._max_door_body_bytes if path in DOORS else self._max_body_bytes
         headers: list[tuple[bytes, bytes]] = scope["headers"]
-        # httptools sets no limit of its own.
-        if sum(len(name) + len(value) + 4 for name, value in headers) > self._max_header_bytes:
-            refusal = plain_error(path, 431, "The request headers are too large.", {"Connection": "close"})
-            await refusal(scope, receive, send_secured)
-        elif _declared_length(headers) > limit:
-            refusal = plain_error(path, 413, _too_large(limit), {"Connection": "close"})
-            await refusal(scope, receive, send_secured)
-        else:
-            try:
+        try:
+            # httptools sets no limit of its own.
+            if sum(len(name) + len(value) + 4 for name, value in headers) > self._max_header_bytes:
+                refusal = plain_error(path, 431, "The request headers are too large.", {"Connection": "close"})
+                await refusal(scope, receive, send_secured)
+            elif _declared_length(headers) > limit:
+                refusal = plain_error(path, 413, _too_large(limit), {"Connection": "close"})
+                await refusal(scope, receive, send_secured)
+            else:
                 await self._app(scope, _bounded(receive, limit), send_secured)
-            except Exception:
-                # A bug of ours: an id for the caller, the rest for the log.
-                incident = str(uuid.uuid4())
-                log.exception("incident %s at %s %r", incident, scope["method"], path)
-                if has_started:
-                    raise
-                text = f"Something went wrong inside. The log has it under {incident}."
-                await plain_error(path, 500, text)(scope, receive, send_secured)
-        outcome: Outcome = scope.get(OUTCOME) or outcome_of_status(status)
-        metrics: Metrics = scope["app"].state.ostiary.metrics
-        metrics.count(endpoint_of(path), outcome, time.perf_counter() - began)
+        except Exception:
+            # A bug of ours: an id for the caller, the rest for the log.
+            incident = str(uuid.uuid4())
+            log.exception("incident %s at %s %r", incident, scope["method"], path)
+            if has_started:
+                raise
+            text = f"Something went wrong inside. The log has it under {incident}."
+            await plain_error(path, 500, text)(scope, receive, send_secured)
+        finally:
+            outcome: Outcome = scope.get(OUTCOME) or outcome_of_status(status)
+            metrics.count(endpoint_of(path), outcome, time.perf_counter() - began)
+
+
+def _request_id_line(scope: Scope) -> bytes | None:
+    headers: list[tuple[bytes, bytes]] = scope["headers"]
+    return next((value for name, value in headers if name == b"x-request-id"), None)
+
+
+def secured(headers: Iterable[tuple[bytes, bytes]], identity: str) -> list[tuple[bytes, bytes]]:
+    """The headers of a response with the id of its request and, where they are not set, those of SECURITY_HEADERS."""
+    given = list(headers)
+    names = [name.lower() for name, _ in given]
+    given += [header for header in _SECURITY_LINES if header[0] not in names]
+    given.append((b"x-request-id", identity.encode()))
+    return given
 
 
 def _declared_length(headers: list[tuple[bytes, bytes]]) -> int:

@@ -11,7 +11,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
 from db.errors import PublicError
-from db.records import Tenant
+from db.records import Rule, Tenant
 from db.rules import list_rules
 from db.tenants import find_tenant
 from gateway.auth.bearer import authenticate
@@ -29,6 +29,7 @@ from gateway.graphql_http import (
     errors_reply,
     is_probe,
     media_type_of,
+    read_lines,
     read_request,
     send_reply,
 )
@@ -44,6 +45,7 @@ from schema.roles_pbac.access import ControlPolicy
 from schema.roles_pbac.context import ControlContext, Lent, Transaction
 from schema.roles_pbac.passwords import PasswordRules
 from schema.roles_pbac.root import control_schema
+from schema.validity import TimedPolicy
 
 MAX_POLICIES = 1_000
 
@@ -53,7 +55,7 @@ class TenantControl:
     """A tenant, and its policy for the control schema, both as of `tenant.version`."""
 
     tenant: Tenant
-    policy: ControlPolicy
+    policy: TimedPolicy[ControlPolicy]
 
 
 class ControlEndpoint:
@@ -68,14 +70,14 @@ class ControlEndpoint:
 
     async def _answer(self, scope: Scope, receive: Receive) -> Reply:
         """Who is calling, what is asked, and what comes of it."""
-        connection = HTTPConnection(scope)
-        state = state_of(connection)
-        media_type = media_type_of(scope)
+        state = state_of(HTTPConnection(scope))
+        lines = read_lines(scope)
+        media_type = media_type_of(lines)
         try:
-            principal = await authenticate(connection, state)
-            if is_probe(scope):
+            principal = await authenticate(lines.authorization, state)
+            if is_probe(lines):
                 return data_reply(b'{"data":{"__typename":"Query"}}', media_type)
-            head, request = await read_request(scope, receive, state.http_limits)
+            head, request = await read_request(lines, receive, state.http_limits)
             if not isinstance(request, list):
                 return await self._execute(scope, state, principal, request, head.media_type)
             replies = [await self._reply_to(scope, state, principal, each, head.media_type) for each in request]
@@ -106,7 +108,7 @@ class ControlEndpoint:
         context = ControlContext(
             principal=principal,
             tenant=control.tenant,
-            policy=control.policy,
+            policy=control.policy.at(state.clock()),
             transaction=Transaction(state.engine, principal.tenant_id, may_change=not request.by_get),
             lent=_lent(state, principal),
             now=datetime.fromtimestamp(state.clock(), UTC),
@@ -134,7 +136,11 @@ class ControlEndpoint:
             if known is not None and known.tenant == tenant:
                 return known
             rules = await list_rules(connection, tenant.tenant_id)
-        control = TenantControl(tenant, ControlPolicy(rules, tenant_id=tenant.tenant_id))
+
+        def compile_rules(in_force: Sequence[Rule]) -> ControlPolicy:
+            return ControlPolicy(in_force, tenant_id=tenant.tenant_id, choice=tenant.rule_choice)
+
+        control = TenantControl(tenant, TimedPolicy(rules, compile_rules))
         self._policies[tenant.tenant_id] = control
         return control
 

@@ -4,7 +4,7 @@ import difflib
 import ipaddress
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal, TypeVar
 
@@ -50,7 +50,10 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("OSTIARY_DATABASE_URL", "DATABASE_URL"),
         description="The control database as a PostgreSQL URL; empty starts the embedded PostgreSQL.",
     )
-    data_dir: Path = Field(default=Path("data"), description="Folder of the embedded PostgreSQL and the master key.")
+    data_dir: Path = Field(
+        default_factory=lambda: default_data_dir(Path(__file__).parents[1], os.environ),
+        description="Folder of the embedded PostgreSQL and the master key.",
+    )
     postgres_bin: Path | None = Field(
         default=None, description="Folder with the programs of PostgreSQL, for the embedded server."
     )
@@ -99,7 +102,9 @@ class Settings(BaseSettings):
     rate_limit_storage: str = Field(
         default="async+memory://", description="Where attempts are counted; async+redis://host counts across processes."
     )
-    password_min_length: int = Field(default=8, ge=1, le=200, description="Shortest password that a role may be given.")
+    password_min_length: int = Field(
+        default=15, ge=1, le=200, description="Shortest password that a role may be given."
+    )
     password_refuse_common: bool = Field(default=True, description="Refuse the commonest passwords.")
     password_threads: int = Field(default=2, ge=1, le=64, description="Passwords checked at the same time.")
     password_queue: int = Field(default=200, ge=0, le=100_000, description="Password checks that may wait.")
@@ -212,6 +217,22 @@ def load_settings(*, env_file: Path | None = Path(".env"), **options: object) ->
     if faults or settings is None:
         raise SettingsInvalid(faults)
     return settings
+
+
+def default_data_dir(code: Path, environ: Mapping[str, str]) -> Path:
+    """The folder of who named none, wherever the command is given: `.ostiary` in a clone that one may write to, else
+    `ostiary` among the user's data (XDG Base Directory Specification)."""
+    if (code / "pyproject.toml").is_file() and os.access(code, os.W_OK):
+        return code / ".ostiary"
+    named = environ.get("XDG_DATA_HOME", "")
+    # The specification has relative paths ignored.
+    if named.startswith("/"):
+        return Path(named) / "ostiary"
+    try:
+        return Path.home() / ".local" / "share" / "ostiary"
+    except RuntimeError:
+        # A user without a home, as containers have them.
+        return Path("/var/lib/ostiary")
 
 
 def variable_of(field: str) -> str:

@@ -46,6 +46,10 @@ class Tenants(Protocol):
         """The tenant as of this version or a later one. Raises NoSuchTenant, StoreError."""
         ...
 
+    def recall(self, principal: Principal, /) -> LoadedTenant | None:
+        """The principal's tenant, if it is loaded and no older than the principal."""
+        ...
+
     async def role_schemas(self, principal: Principal) -> tuple[SchemaText, SchemaText]:
         """The schemas of /query and of /roles_pbac as the principal may see them."""
         ...

@@ -1,7 +1,8 @@
 """Tenants: each tenant's database, model, policy and views, loaded at first use and replaced whole when they change."""
 
 import asyncio
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from cachetools import LRUCache
@@ -10,11 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.catalog import TableName
 from db.errors import PublicError
 from db.read_catalog import read_catalog
-from db.records import Tenant
+from db.records import Rule, Tenant
 from db.rules import list_rules
 from db.secrets import MasterKey
 from db.tenant_database import TenantDatabase
 from db.tenants import find_tenant
+from schema.bounded import Bounded
 from schema.expression.predicate import Predicate
 from schema.model import Entity, Model
 from schema.names import build_model
@@ -25,8 +27,10 @@ from schema.query.building.schema_text import SchemaText, schema_text
 from schema.query.compiler import RoleView
 from schema.query.cursors import CursorKey, cursor_key
 from schema.query.document import Limits
+from schema.validity import TimedPolicy
 
 MAX_VIEWS = 500
+MAX_RECENT = 10_000
 
 
 class NoSuchTenant(PublicError):
@@ -57,18 +61,35 @@ class LoadedTenant:
     database: TenantDatabase
     model: Model
     catalog_fingerprint: str
-    policy: Policy
+    timed_policy: TimedPolicy[Policy]
     limits: Limits
     cursors: CursorKey
+    clock: Callable[[], float] = time.time
     views: LRUCache[str, RoleView] = field(default_factory=lambda: LRUCache(MAX_VIEWS))
     texts: LRUCache[str, SchemaText] = field(default_factory=lambda: LRUCache(MAX_VIEWS))
+    recent: Bounded[str, tuple[Principal, Policy, RoleView]] = field(default_factory=lambda: Bounded(MAX_RECENT))
+
+    @property
+    def policy(self) -> Policy:
+        """The policy of the rules that are in force now."""
+        return self.timed_policy.at(self.clock())
 
     def view(self, principal: Principal) -> RoleView:
         """The schema, grants and plans of the principal, shared with all who may do the same."""
-        fingerprint = self.policy.fingerprint(principal)
+        policy = self.policy
+        # A session has the same principal, as an object, until something about it changes.
+        recent = self.recent.get(principal.session_id)
+        if recent is not None and recent[0] is principal and recent[1] is policy:
+            return recent[2]
+        view = self._shared_view(policy, principal)
+        self.recent[principal.session_id] = principal, policy, view
+        return view
+
+    def _shared_view(self, policy: Policy, principal: Principal) -> RoleView:
+        fingerprint = policy.fingerprint(principal)
         view = self.views.get(fingerprint)
         if view is None:
-            view = self._build_view(principal)
+            view = self._build_view(policy, principal)
             self.views[fingerprint] = view
         return view
 
@@ -81,11 +102,11 @@ class LoadedTenant:
             self.texts[fingerprint] = text
         return text
 
-    def _build_view(self, principal: Principal) -> RoleView:
+    def _build_view(self, policy: Policy, principal: Principal) -> RoleView:
         def may(entity: Entity, operation: RowOperation) -> bool:
-            return self.policy.may(principal, entity.table.name, operation)
+            return policy.may(principal, entity.table.name, operation)
 
-        grants = PrincipalGrants(self.policy, principal)
+        grants = PrincipalGrants(policy, principal)
         return RoleView(build_query_schema(self.model, may), grants, self.limits, self.cursors)
 
 
@@ -100,6 +121,7 @@ class Tenants:
         limits: Limits,
         resolve_dsn: Callable[[str], str],
         open_database: Callable[[str], TenantDatabase] = TenantDatabase,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._engine = engine
         self._master_key = master_key
@@ -107,6 +129,7 @@ class Tenants:
         self._limits = limits
         self._resolve_dsn = resolve_dsn
         self._open_database = open_database
+        self._clock = clock
         self._loaded: dict[int, LoadedTenant] = {}
         self._databases: dict[int, tuple[str, TenantDatabase]] = {}
         self._locks: dict[int, asyncio.Lock] = {}
@@ -121,6 +144,11 @@ class Tenants:
         if loaded is not None and loaded.tenant.version >= version:
             return loaded
         return await self._load(tenant_id, version)
+
+    def recall(self, principal: Principal) -> LoadedTenant | None:
+        """The principal's tenant, if it is loaded and no older than the principal."""
+        loaded = self._loaded.get(principal.tenant_id)
+        return loaded if loaded is not None and loaded.tenant.version >= principal.tenant_version else None
 
     async def refresh(self, tenant_id: int) -> None:
         """Nothing; what is known of the tenant is as its databases now have it."""
@@ -173,9 +201,13 @@ class Tenants:
         before = self._loaded.get(tenant_id)
         unchanged = before is not None and before.catalog_fingerprint == catalog.fingerprint
         model = before.model if before is not None and unchanged else build_model(catalog)
-        policy = compile_policy(rules, model, tenant_id=tenant_id)
+
+        def compile_rules(in_force: Sequence[Rule]) -> Policy:
+            return compile_policy(in_force, model, tenant_id=tenant_id, choice=tenant.rule_choice)
+
+        policy = TimedPolicy(rules, compile_rules)
         cursors = cursor_key(self._master_key.secret, tenant_id)
-        return LoadedTenant(tenant, database, model, catalog.fingerprint, policy, self._limits, cursors)
+        return LoadedTenant(tenant, database, model, catalog.fingerprint, policy, self._limits, cursors, self._clock)
 
     async def _database(self, tenant: Tenant) -> TenantDatabase:
         dsn = self._resolve_dsn(tenant.dsn)

@@ -2,28 +2,40 @@
 
 A rule is in scope for a principal whose role it lists, or one of whose classes it lists, or when it lists neither. It
 grants its capabilities on its targets, to roles that hold the capability themselves, on the rows that satisfy its
-filter. The tenant's root, and roles with the capability `admin`, are granted everything.
+filter. The tenant's root, and roles with the capability `admin`, are granted everything. A tenant may choose that of
+the rules in scope only the most specific counts (`_most_specific`).
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import blake2b
 from typing import Final
 
 from db.catalog import PgType, TableName
 from db.errors import PublicError
-from db.records import Rule
-from schema.errors import AccessDenied
+from db.records import NO_OPTIONS, Rule, RuleChoice, RuleOptions
+from schema.errors import AccessDenied, OperationError
 from schema.expression.check import check_expression
 from schema.expression.parse import parse_expression
-from schema.expression.predicate import ALWAYS, Constant, Predicate, any_of
-from schema.model import Model
+from schema.expression.predicate import ALWAYS, Constant, Predicate
+from schema.grants import UNBOUND, Grant, GrantPart
+from schema.model import Entity, Model
 from schema.principal import Principal
+from schema.rule_options import compile_options
 
 CONTROL_TARGETS: Final = {
     f"roles_pbac.{name}": TableName("roles_pbac", name) for name in ("roles", "role_classes", "policy_rules")
 }
+
+
+class RulesAmbiguous(OperationError):
+    """Several rules of one rank limit the rows, and the tenant wants the most specific one."""
+
+    code = "RULES_AMBIGUOUS"
+
+    def __init__(self, capability: str, target: str) -> None:
+        super().__init__(f"Several policy rules of the same rank have a filter for {capability} on {target}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,24 +47,27 @@ class RuleFault:
     message: str
 
 
-def compile_policy(rules: Iterable[Rule], model: Model, *, tenant_id: int) -> "Policy":
+def compile_policy(rules: Sequence[Rule], model: Model, *, tenant_id: int, choice: RuleChoice = "add_up") -> "Policy":
     """The policy of one tenant on its own tables. Rules of another tenant take no part, and the names of control
     targets never mean a table of the tenant. Filters are compiled when first needed."""
-    return _compile(rules, model, tenant_id, _tables_by_target(model), skipped=frozenset(CONTROL_TARGETS))
+    resolved = _resolve(rules, tenant_id, _tables_by_target(model), skipped=frozenset(CONTROL_TARGETS))
+    return Policy(tenant_id, model, resolved, choice)
 
 
-def compile_control_policy(rules: Iterable[Rule], model: Model, *, tenant_id: int) -> "Policy":
+def compile_control_policy(
+    rules: Sequence[Rule], model: Model, *, tenant_id: int, choice: RuleChoice = "add_up"
+) -> "Policy":
     """The policy of one tenant on CONTROL_TARGETS, which `model` must hold. Only their full names mean them: a tenant
     may well have a table `roles`."""
     others = frozenset(target for rule in rules for target in rule.targets if target not in CONTROL_TARGETS)
-    return _compile(rules, model, tenant_id, CONTROL_TARGETS, skipped=others)
+    return Policy(tenant_id, model, _resolve(rules, tenant_id, CONTROL_TARGETS, skipped=others), choice)
 
 
-def _compile(
-    rules: Iterable[Rule], model: Model, tenant_id: int, tables: Mapping[str, TableName], *, skipped: frozenset[str]
-) -> "Policy":
+def _resolve(
+    rules: Sequence[Rule], tenant_id: int, tables: Mapping[str, TableName], *, skipped: frozenset[str]
+) -> "list[_Resolved]":
     own = sorted((rule for rule in rules if rule.tenant_id == tenant_id), key=lambda rule: rule.rule_id)
-    return Policy(tenant_id, model, [_Resolved.of(rule, tables, skipped) for rule in own])
+    return [_Resolved.of(rule, tables, skipped) for rule in own]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +90,17 @@ class _Resolved:
         looked_for = sorted(rule.targets - skipped)
         found = tuple((written, tables[written]) for written in looked_for if written in tables)
         return cls(rule, found, tuple(written for written in looked_for if written not in tables))
+
+    def rank(self, principal: Principal) -> tuple[int, bool]:
+        """How specific the rule is, the most specific first: by whom it names, then by whether it has one target."""
+        rule = self.rule
+        scope = 0 if principal.role_id in rule.role_ids else 1 if rule.class_ids & principal.class_ids else 2
+        known = {written for written, _ in self.targets}
+        return scope, len({table for _, table in self.targets}) + len(rule.targets - known) > 1
+
+    @property
+    def is_unconditional(self) -> bool:
+        return not self.rule.filter.strip() and self.rule.options == NO_OPTIONS
 
 
 @dataclass(slots=True)
@@ -106,13 +132,16 @@ class _Scopes:
 class Policy:
     """The rules of one tenant, ready to be asked. It is made anew whenever a rule or the catalog changes."""
 
-    def __init__(self, tenant_id: int, model: Model, resolved_rules: list[_Resolved]) -> None:
+    def __init__(
+        self, tenant_id: int, model: Model, resolved_rules: list[_Resolved], choice: RuleChoice = "add_up"
+    ) -> None:
         self._tenant_id = tenant_id
+        self._choice: RuleChoice = choice
         self._model = model
         self._rules = resolved_rules
         self._all = _Scopes()
         self._granting: dict[tuple[TableName, str], _Scopes] = {}
-        self._filters: dict[tuple[int, TableName], Predicate | _Fault] = {}
+        self._parts: dict[tuple[int, TableName], GrantPart | _Fault] = {}
         self._fingerprints: dict[object, str] = {}
         for resolved in resolved_rules:
             self._all.add(resolved)
@@ -124,16 +153,23 @@ class Policy:
     def grant(self, principal: Principal, table: TableName, capability: str) -> Predicate:
         """The condition that a row of `table` must satisfy for the principal to use `capability` on it.
 
-        Raises AccessDenied where no rule is in scope, or the role itself has not the capability.
+        Raises AccessDenied where no rule is in scope, or the role itself has not the capability; RulesAmbiguous.
         """
-        filters = self._filters_in_scope(principal, table, capability)
-        if not filters:
+        return self.get_grant(principal, table, capability).rows
+
+    def get_grant(self, principal: Principal, table: TableName, capability: str) -> Grant:
+        """The same, with what it says of columns."""
+        grant = self._find_grant(principal, table, capability)
+        if grant is None:
             raise AccessDenied(capability, str(table))
-        return any_of(*filters)
+        return grant
 
     def may(self, principal: Principal, table: TableName, capability: str) -> bool:
         """Whether there is a grant at all, be it on however few rows."""
-        return bool(self._filters_in_scope(principal, table, capability))
+        try:
+            return self._find_grant(principal, table, capability) is not None
+        except RulesAmbiguous:
+            return True
 
     def fingerprint(self, principal: Principal) -> str:
         """A text that is the same for principals whose grants have the same structure, whoever they are: what is
@@ -163,37 +199,44 @@ class Policy:
                 for target in resolved.unknown
             ]
             for written, target in resolved.targets:
-                compiled = self._filter(rule, target)
+                compiled = self._part(rule, target)
                 if isinstance(compiled, _Fault):
                     faults.append(RuleFault(rule.rule_id, written, compiled.message))
         return tuple(faults)
 
-    def _filters_in_scope(self, principal: Principal, target: TableName, capability: str) -> list[Predicate]:
+    def _find_grant(self, principal: Principal, target: TableName, capability: str) -> Grant | None:
         # Also root and administrators are nobody in another tenant.
         if principal.tenant_id != self._tenant_id or not principal.may(capability):
-            return []
+            return None
         if principal.bypasses_policy:
-            return [ALWAYS]
+            return UNBOUND
         scopes = self._granting.get((target, capability))
         if scopes is None:
-            return []
-        compiled = [self._filter(resolved.rule, target) for resolved in scopes.of(principal)]
-        return [predicate for predicate in compiled if not isinstance(predicate, _Fault)]
+            return None
+        fitting = [each for each in scopes.of(principal) if not isinstance(self._part(each.rule, target), _Fault)]
+        if self._choice == "most_specific":
+            fitting = _most_specific(principal, fitting)
+            if len(fitting) > 1:
+                raise RulesAmbiguous(capability, str(target))
+        parts = [self._part(each.rule, target) for each in fitting]
+        granted = tuple(part for part in parts if not isinstance(part, _Fault))
+        return Grant(granted) if granted else None
 
-    def _filter(self, rule: Rule, target: TableName) -> Predicate | _Fault:
-        """A rule's filter as it applies to a target, or why it does not. Compiled once."""
+    def _part(self, rule: Rule, target: TableName) -> GrantPart | _Fault:
+        """What a rule gives on a target, or why it gives nothing. Compiled once."""
         key = (rule.rule_id, target)
-        if key not in self._filters:
-            self._filters[key] = self._compile_filter(rule.filter, target)
-        return self._filters[key]
+        if key not in self._parts:
+            self._parts[key] = self._compile_part(rule, self._model.by_table[target])
+        return self._parts[key]
 
-    def _compile_filter(self, text: str, target: TableName) -> Predicate | _Fault:
-        if not text.strip():
-            return ALWAYS
+    def _compile_part(self, rule: Rule, entity: Entity) -> GrantPart | _Fault:
+        def condition(text: str) -> Predicate:
+            if not text.strip():
+                return ALWAYS
+            return check_expression(parse_expression(text), entity, self._model, _constant, under_grant=False)
+
         try:
-            return check_expression(
-                parse_expression(text), self._model.by_table[target], self._model, _constant, under_grant=False
-            )
+            return compile_options(rule.options, entity, condition(rule.filter), condition)
         except PublicError as error:
             return _Fault(error.message)
 
@@ -202,15 +245,45 @@ class Policy:
             return "none"
         if principal.bypasses_policy:
             return "all"
-        grants: dict[tuple[str, str, str], set[str]] = {}
+        grants: dict[tuple[str, str, str], list[_Resolved]] = {}
         for resolved in self._all.of(principal):
-            text = resolved.rule.filter.strip()
             for capability in filter(principal.may, resolved.rule.capabilities):
-                for _, target in resolved.targets:
-                    grants.setdefault((capability, target.schema, target.name), set()).add(text)
-        # Beside a rule without a filter, the others add nothing.
-        structure = [(key, [""] if "" in texts else sorted(texts)) for key, texts in sorted(grants.items())]
-        return blake2b(repr(structure).encode(errors="surrogatepass"), digest_size=16).hexdigest()
+                for target in {target for _, target in resolved.targets}:
+                    grants.setdefault((capability, target.schema, target.name), []).append(resolved)
+        structure = [(key, self._structure(principal, rules)) for key, rules in sorted(grants.items())]
+        return blake2b(repr((self._choice, structure)).encode(errors="surrogatepass"), digest_size=16).hexdigest()
+
+    def _structure(self, principal: Principal, rules: list[_Resolved]) -> list[str]:
+        """What rules for one capability on one target come to, whatever their ids."""
+        if self._choice == "most_specific":
+            # Whether a filter fits its target is not looked at here, so how the others rank belongs to it.
+            return [_text(each, each.rank(principal)) for each in rules]
+        if any(each.is_unconditional for each in rules):
+            # Beside it the others add nothing.
+            return [""]
+        # Presets are taken from the first rule that has one, so that order counts where there are options.
+        plain = sorted({_text(each) for each in rules if each.rule.options == NO_OPTIONS})
+        return plain + [_text(each) for each in rules if each.rule.options != NO_OPTIONS]
+
+
+def _text(resolved: _Resolved, *more: object) -> str:
+    rule = resolved.rule
+    options = () if rule.options == NO_OPTIONS else (_ordered(rule.options),)
+    return repr((rule.filter.strip(), *options, *more))
+
+
+def _ordered(options: RuleOptions) -> tuple[object, ...]:
+    """The options in a form that is written the same way each time: sets have no order of their own."""
+    lists = (options.read_columns, options.write_columns)
+    bare = replace(options, read_columns=None, write_columns=None, valid_from=None, valid_until=None)
+    return (*(None if names is None else sorted(names) for names in lists), bare)
+
+
+def _most_specific(principal: Principal, rules: list[_Resolved]) -> list[_Resolved]:
+    """Of the rules with the best rank one that has no filter, else all of them: they are then too many if several."""
+    best = min((each.rank(principal) for each in rules), default=None)
+    candidates = [each for each in rules if each.rank(principal) == best]
+    return [each for each in candidates if each.is_unconditional][:1] or candidates
 
 
 def _constant(_: int, value: object, pg_type: PgType, coerce: Callable[[object], object]) -> Constant:

@@ -22,6 +22,17 @@ from tests.worlds import World, open_world
 
 WORKER_INPUT = "ostiary_dsn"
 WORKER_FLIGHTS = "ostiary_flights"
+NO_LOGIN_LIMITS = dict.fromkeys(
+    (
+        "login_limit_address",
+        "login_limit_login",
+        "login_limit_everywhere",
+        "login_limit_tenant",
+        "anonymous_limit_address",
+        "anonymous_limit_tenant",
+    ),
+    "100000/minute",
+)
 
 
 class SharedServer:
@@ -114,12 +125,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     on logins that a test suite does not reach."""
     with Gateway.start(
         tmp_path_factory.mktemp("gateway"),
-        login_limit_address="100000/minute",
-        login_limit_login="100000/minute",
-        login_limit_everywhere="100000/minute",
-        login_limit_tenant="100000/minute",
-        anonymous_limit_address="100000/minute",
-        anonymous_limit_tenant="100000/minute",
+        **NO_LOGIN_LIMITS,
     ) as running:
         yield running
 
@@ -172,7 +178,7 @@ def person(wire: Wire, root: str, todo: int) -> Person:
 @pytest.fixture(scope="session")
 def world(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A second gateway, whose tenant has one of everything and no anonymous logins yet."""
-    with open_world(databases, tmp_path_factory.mktemp("world")) as opened:
+    with open_world(databases, tmp_path_factory.mktemp("world"), **NO_LOGIN_LIMITS) as opened:
         yield opened
 
 

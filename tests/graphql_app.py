@@ -21,6 +21,7 @@ from gateway.graphql_http import (
     error_reply,
     errors_reply,
     media_type_of,
+    read_lines,
     read_request,
     send_reply,
 )
@@ -43,13 +44,13 @@ class GraphQLApp:
         try:
             reply = await self.reply(scope, receive)
         except Exception as error:  # noqa: BLE001 - the edge, where every error becomes a response
-            reply = error_reply(publish(error), media_type_of(scope))
+            reply = error_reply(publish(error), media_type_of(read_lines(scope)))
         await send_reply(send, reply)
 
     async def reply(self, scope: Scope, receive: Receive) -> Reply:
         if (b"authorization", b"Bearer expired") in scope["headers"]:
             raise TokenExpired
-        head, request = await read_request(scope, receive, self.limits)
+        head, request = await read_request(read_lines(scope), receive, self.limits)
         if isinstance(request, list):
             return batch_reply([self.answer(one, head.media_type) for one in request], head.media_type)
         return self.answer(request, head.media_type)

@@ -19,6 +19,7 @@ from schema.query.rendering.context import Rendering
 from schema.query.rendering.pages import PAGE_MEMBERS, render_page_member
 from schema.query.rendering.reads import render_list
 from schema.query.run import run_operation
+from schema.validity import TimedPolicy
 
 ROOT = Principal(1, 1, "root", is_root=True)
 KEY = cursor_key(b"a secret", 1)
@@ -73,5 +74,5 @@ def page_document(table: str, arguments: str) -> str:
 async def load_lists(database: TenantDatabase, *rules: Any, principal: Principal = ROOT) -> Lists:
     model = build_model(await read_catalog(database, ["public"]))
     tenant: Any = None
-    policy = compile_policy(rules, model, tenant_id=1)
+    policy = TimedPolicy(rules, lambda in_force: compile_policy(in_force, model, tenant_id=1))
     return Lists(database, LoadedTenant(tenant, database, model, "", policy, Limits(), KEY), principal)

@@ -27,7 +27,7 @@ def test_the_page_of_settings_is_that_of_the_code() -> None:
     documented = table_rows(read_document("docs/settings.md"))
 
     expected = [
-        (f"`{variable_of(name)}`", default_text(field.default), field.description)
+        (f"`{variable_of(name)}`", "below" if field.default_factory else default_text(field.default), field.description)
         for name, field in Settings.model_fields.items()
     ]
     assert sorted(documented) == sorted(expected)

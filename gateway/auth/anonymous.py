@@ -9,7 +9,7 @@ from starlette.responses import Response
 from db.roles import find_role
 from db.tenants import find_tenant
 from gateway.auth.credentials import read_credentials
-from gateway.auth.login import require_tenant
+from gateway.auth.login import conceals_logins, require_tenant
 from gateway.auth.principals import read_principal
 from gateway.auth.refusals import AnonymousNotAllowed, MissingField
 from gateway.auth.replies import NO_STORE, address_of, door, error_reply, login_reply, routes, wanted_schemas
@@ -48,7 +48,7 @@ async def _answer_post(request: Request, state: AppState) -> Response:
 async def _enter(state: AppState, tenant_id: int) -> tuple[Principal, TokenPair]:
     async with state.engine.begin() as connection:
         tenant = await find_tenant(connection, tenant_id, state.master_key)
-        if state.settings.conceal_logins and (tenant is None or tenant.suspended):
+        if conceals_logins(state, tenant) and (tenant is None or tenant.suspended):
             raise AnonymousNotAllowed(tenant_id)
         tenant = require_tenant(tenant, tenant_id)
         if tenant.nobody_role_id is None:

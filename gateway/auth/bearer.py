@@ -1,7 +1,8 @@
-"""authenticate(connection, state) → Principal, from the Authorization header (RFC 6750, 2.1) and nowhere else."""
+"""authenticate(lines, state) → Principal, from the Authorization header (RFC 6750, 2.1) and nowhere else."""
+
+from collections.abc import Sequence
 
 from starlette.datastructures import Headers
-from starlette.requests import HTTPConnection
 
 from gateway.auth.refusals import TokenForged, TokenMissing
 from gateway.auth.tokens import MAX_TOKEN_CHARS
@@ -9,15 +10,18 @@ from gateway.state import AppState
 from schema.principal import Principal
 
 
-async def authenticate(connection: HTTPConnection, state: AppState) -> Principal:
-    """Who sends this request, by an access token. Raises TokenError."""
-    claims = await state.principals.claims_of(bearer_token(connection.headers), "access")
+async def authenticate(lines: Sequence[str], state: AppState) -> Principal:
+    """Who sends a request with these Authorization lines, by an access token. Raises TokenError."""
+    claims = await state.principals.claims_of(_token_in(lines), "access")
     return await state.principals.principal_of(claims)
 
 
 def bearer_token(headers: Headers) -> str:
     """The text of the bearer token, still unread. Raises TokenMissing, TokenForged."""
-    lines = headers.getlist("authorization")
+    return _token_in(headers.getlist("authorization"))
+
+
+def _token_in(lines: Sequence[str]) -> str:
     if not lines:
         raise TokenMissing
     if len(lines) > 1:

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from db.records import Role, Tenant
-from db.roles import find_login, find_role_anywhere
+from db.roles import find_login, find_role_anywhere, renew_password_hash
 from db.sessions import end_session
 from db.tenants import find_tenant
 from gateway.auth.bearer import authenticate, bearer_token, holds_a_token
@@ -53,7 +53,7 @@ async def _answer_post(request: Request, state: AppState) -> Response:
     credentials = await read_credentials(request)
     # A password always means an ordinary login, whatever the header says.
     if credentials.password is None and holds_a_token(request.headers):
-        administrator = await authenticate(request, state)
+        administrator = await authenticate(request.headers.getlist("authorization"), state)
         principal, tokens = await act_for(state, administrator, credentials)
         log.info("role %d acts for role %d of tenant %d", administrator.role_id, principal.role_id, principal.tenant_id)
     else:
@@ -72,16 +72,19 @@ async def _log_in(request: Request, state: AppState, credentials: Credentials) -
     address = address_of(request, state)
     await state.limiter.hit_login(address, credentials.tenant_id, credentials.login)
     role = await _check_password(state, credentials.tenant_id, credentials.login, credentials.password)
+    renewed = await state.passwords.renew(role.password_hash, credentials.password)
     async with state.passwords.turns, state.engine.begin() as connection:
         tenant = await find_tenant(connection, role.tenant_id, state.master_key)
         now = await find_login(connection, role.tenant_id, role.login)
         # What was true before the password was checked may have changed while it was.
-        if tenant is None or tenant.suspended or now is None or now.password_hash != role.password_hash or now.deleted:
+        if tenant is None or tenant.suspended or now is None or now.deleted or is_new_password(role, now):
             raise InvalidCredentials
         principal = await read_principal(connection, tenant, now, "")
         if not principal.may("login"):
             raise InvalidCredentials
         tokens = await open_session(state, connection, principal, max_seconds=state.settings.session_max_seconds)
+        if renewed is not None:
+            await renew_password_hash(connection, role, renewed)
     await state.limiter.forget_failures(address, credentials.tenant_id, credentials.login)
     return principal, tokens
 
@@ -92,7 +95,7 @@ async def _check_password(state: AppState, tenant_id: int, login: str, password:
     async with state.passwords.turns, state.engine.connect() as connection:
         tenant = await find_tenant(connection, tenant_id, state.master_key)
         role = await find_login(connection, tenant_id, login)
-    if not state.settings.conceal_logins:
+    if not conceals_logins(state, tenant):
         require_tenant(tenant, tenant_id)
         if role is None or role.deleted:
             raise NoSuchRole(login, tenant_id)
@@ -101,6 +104,18 @@ async def _check_password(state: AppState, tenant_id: int, login: str, password:
     if not is_right or role is None:
         raise InvalidCredentials
     return role
+
+
+def is_new_password(then: Role, now: Role) -> bool:
+    """Whether the password was set anew in between. A new form of the same password is none."""
+    return (then.role_id, then.password_set_at) != (now.role_id, now.password_set_at) or now.password_hash is None
+
+
+def conceals_logins(state: AppState, tenant: Tenant | None) -> bool:
+    """Whether a refusal must not tell what is there: as the tenant says, or else the gateway's setting."""
+    if tenant is None or tenant.conceal_logins is None:
+        return state.settings.conceal_logins
+    return tenant.conceal_logins
 
 
 def require_tenant(tenant: Tenant | None, tenant_id: int) -> Tenant:

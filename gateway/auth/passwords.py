@@ -5,7 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, ParamSpec, TypeVar
 
-from db.passwords import DUMMY_HASH, hash_password, verify_password
+from db.passwords import DUMMY_HASH, hash_password, needs_rehash, verify_password
 from gateway.auth.refusals import TooBusy
 
 # Half of db.engines.POOL_SIZE.
@@ -29,6 +29,16 @@ class PasswordChecker:
         """Whether it is the password of that hash; without a hash False, at the same cost. Raises TooBusy."""
         is_right = await self._run(verify_password, password_hash or DUMMY_HASH, password)
         return is_right and password_hash is not None
+
+    async def renew(self, password_hash: str | None, password: str) -> str | None:
+        """The stored form of a password that was right, where the one that is stored is not what is made today; None
+        also while there are too many passwords to check, since a login can do without."""
+        if password_hash is None or not needs_rehash(password_hash):
+            return None
+        try:
+            return await self.hash(password)
+        except TooBusy:
+            return None
 
     async def hash(self, password: str) -> str:
         """The stored form of a password. Raises TooBusy."""

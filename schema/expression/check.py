@@ -1,23 +1,21 @@
-"""The tree of `syntax`, against a table → the tree of `predicate`; or a refusal in one sentence.
+"""The tree of `syntax`, against a table → the tree of `predicate`; or a refusal in one sentence."""
 
-What is refused although the grammar knows it is either not total (arithmetic can overflow and divide by zero, and would
-so speak of rows that policy hides) or not translated: UnsupportedExpression.
-"""
-
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, assert_never
 
 from db.catalog import PgType
 from schema.errors import UnsupportedExpression, WrongType
 from schema.expression import syntax
+from schema.expression.aggregate import AGGREGATE_FUNCTIONS, aggregate, to_last_collection
+from schema.expression.calculate import LiteralToValue, calculate, negative, positive
 from schema.expression.coerce import coercer, like_pattern, negated
-from schema.expression.names import get_column, get_relation
+from schema.expression.functions import call
+from schema.expression.names import find_by_name, get_column, get_relation
 from schema.expression.predicate import (
     ALWAYS,
     NEVER,
     AnyOf,
-    ColumnOf,
     Compare,
     Comparison,
     Constant,
@@ -31,7 +29,19 @@ from schema.expression.predicate import (
     all_of,
     any_of,
 )
-from schema.expression.tokens import shortened
+from schema.expression.terms import (
+    HERE,
+    LISTS,
+    Bound,
+    Relations,
+    Term,
+    Untyped,
+    at,
+    column_term,
+    described,
+    shared_collation,
+    value_term,
+)
 from schema.expression.types import (
     BOOL,
     INT4,
@@ -41,6 +51,7 @@ from schema.expression.types import (
     TEXT,
     TEXT_ARRAY,
     is_comparable,
+    is_comparable_as_floats,
     is_ordered,
     is_text,
     literal_type,
@@ -48,12 +59,15 @@ from schema.expression.types import (
 )
 from schema.model import Entity, Model, Relation
 
-LiteralToValue = Callable[[int, object, PgType, Callable[[object], object]], Value]
-"""What becomes of a literal: its index in the text, its value, the type it is needed as, and how to bring it there."""
-
 _MAX_RELATIONS: Final = 16
 _MAX_PATHS: Final = 100
-_LISTS: Final = frozenset({"classes", "children", "capabilities"})
+# Each is a few nested calls for whoever walks the tree, and Python allows 1,000.
+_MAX_OPERATIONS: Final = 100
+
+_Operand = Term | Untyped
+_ValueNode = syntax.Literal | syntax.Boolean | syntax.PrincipalAttribute
+_Test = Callable[[Bound], Predicate]
+"""Makes the test that is about terms, for where it stands."""
 
 
 def check_expression(
@@ -66,23 +80,10 @@ def check_expression(
 ) -> Predicate:
     """The predicate that `expression` is about rows of `entity`.
 
-    `under_grant` says whether related rows count only as far as the caller may see them. Raises UnknownColumn,
-    WrongType, UnsupportedExpression.
+    `under_grant` says whether other rows count only as far as the caller may see them. Raises UnknownColumn,
+    UnknownFunction, WrongType, UnsupportedExpression.
     """
     return _Checker(entity, model, literal, under_grant).condition(expression, wanted=True)
-
-
-@dataclass(frozen=True, slots=True)
-class _Column:
-    """A column at the end of a path through relations."""
-
-    relations: tuple[Relation, ...]
-    column: ColumnOf
-    written: str
-
-
-_Operand = _Column | syntax.Literal | syntax.Boolean | syntax.Null | syntax.PrincipalAttribute
-_ValueNode = syntax.Literal | syntax.Boolean | syntax.PrincipalAttribute
 
 
 @dataclass(slots=True)
@@ -95,6 +96,8 @@ class _Checker:
     literal: LiteralToValue
     under_grant: bool
     paths: int = 0
+    operations: int = 0
+    within_aggregate: bool = False
 
     def condition(self, node: syntax.Expression, *, wanted: bool) -> Predicate:
         match node:
@@ -111,33 +114,35 @@ class _Checker:
                 return self.match(node, wanted=wanted)
             case syntax.Boolean():
                 return ALWAYS if node.value is wanted else NEVER
-            case syntax.Path():
-                return self.comparison(
-                    self.operand(node), "=", syntax.Boolean(value=True, position=node.position), wanted=wanted
-                )
             case _:
                 operand = self.operand(node)
-                raise WrongType(f"Not a condition by itself: {_described(operand)}.")
+                if isinstance(operand, Term) and (isinstance(node, syntax.Path) or operand.type.base == "bool"):
+                    return self.comparison(
+                        operand, "=", syntax.Boolean(value=True, position=operand.position), wanted=wanted
+                    )
+                raise WrongType(f"Not a condition by itself: {described(operand)}.")
 
     def operand(self, node: syntax.Expression) -> _Operand:
         match node:
             case syntax.Path():
-                return self.column(node)
+                return self.path(node)
             case syntax.Literal() | syntax.Boolean() | syntax.Null() | syntax.PrincipalAttribute():
                 return node
             case syntax.Call():
-                raise UnsupportedExpression(
-                    f"The function {shortened(node.name)!r} cannot be called in an expression yet."
-                )
+                return self.call(node)
             case syntax.Calculation():
-                raise UnsupportedExpression(f"The operator {node.operators[0]} cannot be used in an expression yet.")
+                return self.calculation(node)
             case syntax.Signed():
-                raise UnsupportedExpression("A sign can only stand before a number.")
+                self.count_operation(node.position)
+                sign = negative if node.sign == "-" else positive
+                return sign(self.operand(node.operand), node.position, self.literal)
             case _:
                 raise UnsupportedExpression("A condition in parentheses cannot be compared with something.")
 
-    def column(self, path: syntax.Path) -> _Column:
+    def path(self, path: syntax.Path) -> Term:
         *through, last = path.names
+        if not through and last.lower() == "current_date" and find_by_name(self.entity.columns, last) is None:
+            return call(syntax.Call(last, (), path.position), [], self.literal)
         if len(through) > _MAX_RELATIONS:
             raise UnsupportedExpression(f"A path leads through at most {_MAX_RELATIONS} relations.")
         self.paths += bool(through)
@@ -148,7 +153,38 @@ class _Checker:
             relation, entity = get_relation(entity, name, self.model)
             relations.append(relation)
         column = get_column(entity, last)
-        return _Column(tuple(relations), ColumnOf(column.name, column.type), str(path))
+        return column_term(tuple(relations), column, str(path), path.position, under_grant=self.under_grant)
+
+    def call(self, node: syntax.Call) -> Term:
+        self.count_operation(node.position)
+        if node.name.lower() not in AGGREGATE_FUNCTIONS:
+            return call(node, [self.operand(argument) for argument in node.arguments], self.literal)
+        if self.within_aggregate:
+            raise UnsupportedExpression(f"An aggregate cannot be taken of another{at(node.position)}")
+        self.paths += 1
+        self.within_aggregate = True
+        term = aggregate(node, [self.operand(argument) for argument in node.arguments], under_grant=self.under_grant)
+        self.within_aggregate = False
+        return term
+
+    def calculation(self, node: syntax.Calculation) -> Term:
+        operands = [self.operand(operand) for operand in node.operands]
+        pairs = list(zip(node.operators, operands[1:], strict=True))
+        found = operands[0]
+        if node.operators[0] == "^":
+            pairs = list(zip(node.operators[::-1], operands[-2::-1], strict=True))
+            found = operands[-1]
+        for operator, operand in pairs:
+            self.count_operation(node.position)
+            left, right = (operand, found) if operator == "^" else (found, operand)
+            found = calculate(left, operator, right, node.position, self.literal)
+        assert isinstance(found, Term)
+        return found
+
+    def count_operation(self, position: int) -> None:
+        self.operations += 1
+        if self.operations > _MAX_OPERATIONS:
+            raise UnsupportedExpression(f"An expression calculates at most {_MAX_OPERATIONS} values{at(position)}")
 
     def comparison(self, left: _Operand, operator: Comparison, right: _Operand, *, wanted: bool) -> Predicate:
         if isinstance(left, syntax.Null):
@@ -156,43 +192,35 @@ class _Checker:
         if isinstance(right, syntax.Null):
             return self.null_test(left, operator, wanted=wanted)
         for one, other in ((left, right), (right, left)):
-            if isinstance(other, syntax.PrincipalAttribute) and other.name in _LISTS:
+            if isinstance(other, syntax.PrincipalAttribute) and other.name in LISTS:
                 if operator not in {"=", "!="}:
                     raise WrongType(f"$_PRINCIPAL.{other.name} is a list: use IN, = or !=.")
                 return self.membership_in_list(one, other, is_in=operator == "=", wanted=wanted)
-        match left, right:
-            case _Column(), _Column():
-                return self.columns(left, operator, right, wanted=wanted)
-            case _Column(), _:
-                value = self.value_beside(left, right)
-                return self.reach(left.relations, Compare(left.column, operator, value), wanted=wanted)
-            case _, _Column():
-                value = self.value_beside(right, left)
-                return self.reach(right.relations, Compare(value, operator, right.column), wanted=wanted)
-            case _:
-                pg_type = _common_type((left, right))
-                values = (self.value(left, pg_type), self.value(right, pg_type))
-                return _flipped(Compare(values[0], operator, values[1]), wanted=wanted)
+        if not isinstance(left, Term) and not isinstance(right, Term):
+            pg_type = _common_type((left, right))
+            return _flipped(Compare(self.value(left, pg_type), operator, self.value(right, pg_type)), wanted=wanted)
+        one = left if isinstance(left, Term) else self.beside(right, left)
+        other = right if isinstance(right, Term) else self.beside(left, right)
+        _require_comparable(one, other)
 
-    def columns(self, left: _Column, operator: Comparison, right: _Column, *, wanted: bool) -> Predicate:
-        if not is_comparable(left.column.type, right.column.type):
-            raise WrongType(f"{_described(left)} and {_described(right)}: these cannot be compared.")
-        if left.relations != right.relations:
-            raise UnsupportedExpression(
-                f"{left.written} and {right.written} are of different rows and cannot be compared yet."
-            )
-        return self.reach(left.relations, Compare(left.column, operator, right.column), wanted=wanted)
+        def test(bound: Bound) -> Predicate:
+            return Compare(one.place(bound), operator, other.place(bound))
+
+        return self.test((one, other), test, wanted=wanted)
 
     def null_test(self, operand: _Operand, operator: Comparison, *, wanted: bool) -> Predicate:
         if operator not in {"=", "!="}:
             raise WrongType(f"null can be compared with = and != only, not with {operator}.")
         is_null = operator == "="
         match operand:
-            case _Column():
-                test = IsNull(operand.column, negated=not is_null)
-                return self.reach(operand.relations, test, wanted=wanted, where_absent=is_null)
+            case Term():
+
+                def test(bound: Bound) -> Predicate:
+                    return IsNull(operand.place(bound), negated=not is_null)
+
+                return self.test((operand,), test, wanted=wanted, where_absent=is_null)
             case syntax.PrincipalAttribute():
-                if operand.name in _LISTS:
+                if operand.name in LISTS:
                     raise WrongType(f"$_PRINCIPAL.{operand.name} is a list and never null.")
                 return IsNull(PrincipalValue(operand.name, INT4), negated=is_null is not wanted)
             case syntax.Null():
@@ -207,34 +235,53 @@ class _Checker:
         if isinstance(operand, syntax.Null):
             raise WrongType("null cannot be looked for in a list; use = null.")
         if isinstance(node.items, syntax.PrincipalAttribute):
-            if node.items.name not in _LISTS:
+            if node.items.name not in LISTS:
                 raise WrongType(f"$_PRINCIPAL.{node.items.name} is not a list; use =.")
             return self.membership_in_list(operand, node.items, is_in=not node.negated, wanted=wanted)
-        if isinstance(operand, syntax.PrincipalAttribute) and operand.name in _LISTS:
+        if isinstance(operand, syntax.PrincipalAttribute) and operand.name in LISTS:
             raise WrongType(f"$_PRINCIPAL.{operand.name} is a list and cannot be an item of one.")
         items = [self.operand(item) for item in node.items]
-        columns = [item for item in items if isinstance(item, _Column)]
-        if not columns:
-            return self.membership_in_values(operand, _values_of(items), is_in=not node.negated, wanted=wanted)
-        if isinstance(operand, _Column) and operand.relations and len(items) > 1:
-            raise UnsupportedExpression(f"{operand.written} can be looked for in a list of values only.")
-        # x IN [1, y] is x IN [1] OR x = y, and its opposite is x NOT IN [1] AND x != y.
-        values = _values_of([item for item in items if not isinstance(item, _Column)])
-        parts = [self.membership_in_values(operand, values, is_in=not node.negated, wanted=wanted)] if values else []
+        values, terms = _values_of(items), [item for item in items if isinstance(item, Term)]
+        if isinstance(operand, Term):
+            return self.membership_in_items(operand, values, terms, is_in=not node.negated, wanted=wanted)
+        if not terms:
+            return self.membership_of_value(operand, values, is_in=not node.negated, wanted=wanted)
+        # 7 IN [1, y] is 7 IN [1] OR 7 = y, and its opposite is 7 NOT IN [1] AND 7 != y.
+        parts: list[Predicate] = []
+        if values:
+            parts.append(self.membership_of_value(operand, values, is_in=not node.negated, wanted=wanted))
         operator: Comparison = "!=" if node.negated else "="
-        parts += [self.comparison(operand, operator, column, wanted=wanted) for column in columns]
+        parts += [self.comparison(operand, operator, term, wanted=wanted) for term in terms]
         return all_of(*parts) if node.negated is wanted else any_of(*parts)
 
-    def membership_in_values(
-        self, operand: _Operand, items: list[_ValueNode], *, is_in: bool, wanted: bool
+    def membership_in_items(
+        self, operand: Term, values: list[_ValueNode], terms: list[Term], *, is_in: bool, wanted: bool
     ) -> Predicate:
-        if isinstance(operand, _Column):
-            self.refuse_unordered(operand)
-            pg_type = literal_type(operand.column.type, with_decimals=_has_decimals(items))
-            values = tuple(self.value_beside(operand, item, pg_type) for item in items)
-            test = AnyOf(operand.column, values, negated=not is_in) if values else NEVER if is_in else ALWAYS
-            return self.reach(operand.relations, test, wanted=wanted)
-        assert not isinstance(operand, syntax.Null)
+        _require_ordered(operand)
+        pg_type = literal_type(operand.type, with_decimals=_has_decimals(values))
+        items = tuple(self.value_beside(operand, value, pg_type) for value in values)
+        for term in terms:
+            _require_comparable(operand, term)
+        operator: Comparison = "=" if is_in else "!="
+        # A collection without rows must not hide the items beside it.
+        apart = [term for term in terms if not _ways(term) <= _ways(operand)]
+        if not is_in and _ways(operand):
+            apart = []
+        near = [term for term in terms if term not in apart]
+
+        def test(bound: Bound) -> Predicate:
+            here = operand.place(bound)
+            parts: list[Predicate] = [AnyOf(here, items, negated=not is_in)] if items else []
+            parts += [Compare(here, operator, term.place(bound)) for term in near]
+            return any_of(*parts) if is_in else all_of(*parts)
+
+        parts = [self.test((operand, *near), test, wanted=wanted)] if items or near or not apart else []
+        parts += [self.comparison(operand, operator, term, wanted=wanted) for term in apart]
+        return any_of(*parts) if is_in is wanted else all_of(*parts)
+
+    def membership_of_value(
+        self, operand: _ValueNode, items: list[_ValueNode], *, is_in: bool, wanted: bool
+    ) -> Predicate:
         if not items:
             return NEVER if is_in is wanted else ALWAYS
         pg_type = _common_type((operand, *items))
@@ -245,17 +292,20 @@ class _Checker:
         self, operand: _Operand, items: syntax.PrincipalAttribute, *, is_in: bool, wanted: bool
     ) -> Predicate:
         of_texts = items.name == "capabilities"
-        if isinstance(operand, _Column):
-            array = _list_type(operand.column.type, of_texts=of_texts)
+        if isinstance(operand, Term):
+            array = _list_type(operand.type, of_texts=of_texts)
             if array is None:
-                raise WrongType(f"{_described(operand)} and cannot be looked for in $_PRINCIPAL.{items.name}.")
-            test = AnyOf(operand.column, PrincipalValue(items.name, array), negated=not is_in)
-            return self.reach(operand.relations, test, wanted=wanted)
+                raise WrongType(f"{described(operand)} and cannot be looked for in $_PRINCIPAL.{items.name}.")
+
+            def test(bound: Bound) -> Predicate:
+                return AnyOf(operand.place(bound), PrincipalValue(items.name, array), negated=not is_in)
+
+            return self.test((operand,), test, wanted=wanted)
         wrong = isinstance(operand, syntax.Null | syntax.Boolean) or (
-            isinstance(operand, syntax.PrincipalAttribute) and (of_texts or operand.name in _LISTS)
+            isinstance(operand, syntax.PrincipalAttribute) and (of_texts or operand.name in LISTS)
         )
         if wrong or isinstance(operand, syntax.Null):
-            raise WrongType(f"{_described(operand)} cannot be looked for in $_PRINCIPAL.{items.name}.")
+            raise WrongType(f"{described(operand)} cannot be looked for in $_PRINCIPAL.{items.name}.")
         if isinstance(operand, syntax.Literal) and of_texts and operand.kind != "string":
             raise WrongType("A number cannot be looked for in $_PRINCIPAL.capabilities.")
         value = self.value(operand, TEXT if of_texts else INT8)
@@ -263,44 +313,61 @@ class _Checker:
         return AnyOf(value, PrincipalValue(items.name, array), negated=is_in is not wanted)
 
     def match(self, node: syntax.Match, *, wanted: bool) -> Predicate:
-        operand, pattern = self.operand(node.operand), self.operand(node.pattern)
         word = node.operator.upper()
-        if not isinstance(operand, _Column):
-            raise UnsupportedExpression(f"Only a column can stand before {word}.")
-        if not is_text(operand.column.type):
-            raise WrongType(f"{_described(operand)}, and {word} needs text.")
-        if isinstance(pattern, _Column):
-            # A column's value may end in a lone backslash, which PostgreSQL refuses row by row.
-            raise UnsupportedExpression(f"The pattern of {word} cannot be a column.")
-        if not isinstance(pattern, syntax.Literal) or pattern.kind != "string":
-            raise WrongType(f"The pattern of {word} must be a string in quotes.")
-        value = self.literal(pattern.index, pattern.value, TEXT, like_pattern)
-        test = Matches(operand.column, value, node.operator, node.negated)
-        return self.reach(operand.relations, test, wanted=wanted)
+        text = self.text(self.operand(node.operand), word)
+        pattern = self.pattern(self.operand(node.pattern), word)
+        _, is_deterministic = shared_collation((text, pattern))
+        if not is_deterministic:
+            raise WrongType(f"{text.written} has a collation by which {word} cannot compare{at(node.position)}")
 
-    def value_beside(self, column: _Column, node: _Operand, pg_type: PgType | None = None) -> Value:
-        """A literal or an attribute of the principal as what it is compared with a column needs it."""
-        self.refuse_unordered(column)
-        assert not isinstance(node, _Column | syntax.Null)
-        wrong = WrongType(f"{_described(column)} and cannot be compared with {_described(node)}.")
+        def test(bound: Bound) -> Predicate:
+            return Matches(text.place(bound), pattern.place(bound), node.operator, node.negated)
+
+        return self.test((text, pattern), test, wanted=wanted)
+
+    def text(self, operand: _Operand, word: str) -> Term:
+        if isinstance(operand, syntax.Literal) and operand.kind == "string":
+            return value_term(self.value(operand, TEXT), described(operand), operand.position)
+        if not isinstance(operand, Term) or not is_text(operand.type):
+            raise WrongType(f"{described(operand)}, and {word} needs text.")
+        return operand
+
+    def pattern(self, operand: _Operand, word: str) -> Term:
+        if isinstance(operand, syntax.Literal) and operand.kind == "string":
+            value = self.literal(operand.index, operand.value, TEXT, like_pattern)
+            return value_term(value, described(operand), operand.position)
+        if not isinstance(operand, Term):
+            raise WrongType(f"The pattern of {word} must be text, such as a string in quotes.")
+        return self.text(operand, word)
+
+    def beside(self, term: _Operand, node: _Operand) -> Term:
+        """A literal or an attribute of the principal as what it is compared with a term needs it."""
+        assert isinstance(term, Term)
+        assert not isinstance(node, Term)
+        return value_term(self.value_beside(term, node), described(node), node.position)
+
+    def value_beside(self, term: Term, node: _Operand, pg_type: PgType | None = None) -> Value:
+        _require_ordered(term)
+        assert not isinstance(node, Term | syntax.Null)
+        wrong = WrongType(f"{described(term)} and cannot be compared with {described(node)}.")
         match node:
             case syntax.Boolean():
-                if column.column.type.base != "bool":
+                if term.type.base != "bool":
                     raise wrong
                 return Constant(node.value, BOOL)
             case syntax.Literal():
-                if not takes_literal(column.column.type, node.kind):
+                if not takes_literal(term.type, node.kind):
                     raise wrong
-                wanted_type = pg_type or literal_type(column.column.type, with_decimals=_has_decimals([node]))
+                wanted_type = pg_type or literal_type(term.type, with_decimals=_has_decimals([node]))
                 return self.value(node, wanted_type)
             case syntax.PrincipalAttribute():
-                array = _list_type(column.column.type, of_texts=False)
+                array = _list_type(term.type, of_texts=False)
                 if array is None or array.element is None:
                     raise wrong
                 return PrincipalValue(node.name, array.element)
 
     def value(self, node: _Operand, pg_type: PgType) -> Value:
-        assert not isinstance(node, _Column | syntax.Null)
+        assert not isinstance(node, Term | syntax.Null)
         match node:
             case syntax.Boolean():
                 return Constant(node.value, BOOL)
@@ -310,29 +377,101 @@ class _Checker:
             case syntax.PrincipalAttribute():
                 return PrincipalValue(node.name, INT4)
 
-    def refuse_unordered(self, column: _Column) -> None:
-        if not is_ordered(column.column.type):
-            raise WrongType(f"{_described(column)} and can only be compared with null.")
+    def test(self, terms: Sequence[Term], test: _Test, *, wanted: bool, where_absent: bool | None = None) -> Predicate:
+        """The test of the terms, made where their rows are at hand.
+
+        The way that all of them have in common is gone by Exists, as far as nothing but null would be found where it
+        leads nowhere; from there on a to-one gives a value, and each further collection some row.
+        """
+        paths = frozenset[Relations]().union(*(term.paths for term in terms))
+        common = _common_way(paths)
+        if not all(term.strict for term in terms):
+            common = to_last_collection(common)
+        further = sorted(
+            {way for way in map(to_last_collection, paths) if len(way) > len(common)},
+            key=lambda way: (len(way), [relation.name for relation in way]),
+        )
+
+        def made(bound: Bound, is_wanted: bool) -> Predicate:  # noqa: FBT001 - as `wanted` elsewhere
+            if not further:
+                return _flipped(test(bound), wanted=is_wanted)
+            some = self.some(bound, further, test)
+            return some if is_wanted else Not(some)
+
+        return self.reach(HERE, common, made, wanted=wanted, where_absent=False if further else where_absent)
 
     def reach(
-        self, relations: tuple[Relation, ...], test: Predicate, *, wanted: bool, where_absent: bool | None = None
+        self,
+        bound: Bound,
+        rest: Relations,
+        test: "Callable[[Bound, bool], Predicate]",
+        *,
+        wanted: bool,
+        where_absent: bool | None,
     ) -> Predicate:
         """`test` made at the end of the way. Through a collection it holds if it does for some related row; through
         a to-one that leads nowhere it is `where_absent`, or unknown."""
-        if not relations:
-            return _flipped(test, wanted=wanted)
-        relation, rest = relations[0], relations[1:]
+        if not rest:
+            return test(bound, wanted)
+        relation, rest = rest[0], rest[1:]
+        inner = (*bound, (*bound[-1], relation))
         if relation.many:
-            some = self.exists(relation, self.reach(rest, test, wanted=True, where_absent=where_absent))
+            some = self.exists(relation, self.reach(inner, rest, test, wanted=True, where_absent=where_absent))
             return some if wanted else Not(some)
         # Where nothing is related, no related row of a collection further on satisfies anything.
         absent = False if any(further.many for further in rest) else where_absent
         if absent is wanted:
-            return Not(self.exists(relation, self.reach(rest, test, wanted=not wanted, where_absent=where_absent)))
-        return self.exists(relation, self.reach(rest, test, wanted=wanted, where_absent=where_absent))
+            found = self.reach(inner, rest, test, wanted=not wanted, where_absent=where_absent)
+            return Not(self.exists(relation, found))
+        return self.exists(relation, self.reach(inner, rest, test, wanted=wanted, where_absent=where_absent))
 
-    def exists(self, relation: Relation, where: Predicate) -> Predicate:
-        return Exists(relation.name, where, self.under_grant)
+    def some(self, bound: Bound, ways: Sequence[Relations], test: _Test) -> Predicate:
+        """Whether there are rows, one at the end of each way, that satisfy the test together."""
+        if not ways:
+            return test(bound)
+        way, *rest = ways
+        index = max(
+            (index for index, prefix in enumerate(bound) if way[: len(prefix)] == prefix),
+            key=lambda index: len(bound[index]),
+        )
+        return self.along(bound, bound[index], way, len(bound) - 1 - index, lambda inner: self.some(inner, rest, test))
+
+    def along(self, bound: Bound, come: Relations, way: Relations, outer: int, test: _Test) -> Predicate:
+        if come == way:
+            return test(bound)
+        relation = way[len(come)]
+        gone = (*come, relation)
+        return self.exists(relation, self.along((*bound, gone), gone, way, 0, test), outer)
+
+    def exists(self, relation: Relation, where: Predicate, outer: int = 0) -> Predicate:
+        return Exists(relation.name, where, self.under_grant, outer=outer)
+
+
+def _ways(term: Term) -> set[Relations]:
+    """The collections that the term goes through."""
+    return {way for way in map(to_last_collection, term.paths) if way}
+
+
+def _common_way(paths: Iterable[Relations]) -> Relations:
+    """What the paths have in common at their beginnings."""
+    first, *others = list(paths) or [()]
+    length = 0
+    while length < len(first) and all(path[: length + 1] == first[: length + 1] for path in others):
+        length += 1
+    return first[:length]
+
+
+def _require_comparable(left: Term, right: Term) -> None:
+    if not (is_comparable(left.type, right.type) or is_comparable_as_floats(left.type, right.type)):
+        if not left.paths:
+            left, right = right, left
+        raise WrongType(f"{described(left)} and {described(right)}: these cannot be compared.")
+    shared_collation((left, right))
+
+
+def _require_ordered(term: Term) -> None:
+    if not is_ordered(term.type):
+        raise WrongType(f"{described(term)} and can only be compared with null.")
 
 
 def _flipped(test: Predicate, *, wanted: bool) -> Predicate:
@@ -354,9 +493,9 @@ def _values_of(items: list[_Operand]) -> list[_ValueNode]:
     for item in items:
         if isinstance(item, syntax.Null):
             raise WrongType("null cannot be an item of a list; use = null beside it.")
-        if isinstance(item, syntax.PrincipalAttribute) and item.name in _LISTS:
+        if isinstance(item, syntax.PrincipalAttribute) and item.name in LISTS:
             raise WrongType(f"$_PRINCIPAL.{item.name} is a list and cannot be an item of one.")
-    return [item for item in items if not isinstance(item, _Column | syntax.Null)]
+    return [item for item in items if not isinstance(item, Term | syntax.Null)]
 
 
 def _has_decimals(nodes: list[_ValueNode] | list[syntax.Literal]) -> bool:
@@ -381,17 +520,3 @@ def _list_type(pg_type: PgType, *, of_texts: bool) -> PgType | None:
         return TEXT_ARRAY
     is_number = pg_type.kind != "enum" and pg_type.base in {"int2", "int4", "int8", "numeric", "float4", "float8"}
     return INT4_ARRAY if is_number and not of_texts else None
-
-
-def _described(operand: _Operand) -> str:
-    match operand:
-        case _Column():
-            return f"{operand.written} is of type {operand.column.type.name}"
-        case syntax.Literal():
-            return "a string" if operand.kind == "string" else "a number"
-        case syntax.Boolean():
-            return "true" if operand.value else "false"
-        case syntax.Null():
-            return "null"
-        case syntax.PrincipalAttribute():
-            return f"$_PRINCIPAL.{operand.name}"

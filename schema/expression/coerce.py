@@ -23,6 +23,8 @@ Coercion = Callable[[object], object]
 _INTEGER_BITS: Final = {"int2": 15, "int4": 31, "int8": 63}
 _MAX_FLOAT4: Final = 3.4028234663852886e38
 _MAX_ARRAY_DIMENSIONS: Final = 6
+_MAX_DIGITS: Final = 1000
+_NUMERIC_TYPE: Final = PgType("numeric", "numeric")
 
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,40}")
 _NUMERIC: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,6})?")
@@ -57,6 +59,16 @@ def like_pattern(value: object) -> object:
     if (len(pattern) - len(pattern.rstrip("\\"))) % 2:
         raise InvalidValue("A LIKE pattern must not end with a single backslash.")
     return pattern
+
+
+def small_number(value: object) -> object:
+    """A numeric of at most 1,000 digits before and behind the point, so that no calculation with it has too many."""
+    number = coercer(_NUMERIC_TYPE)(value)
+    text = str(number).strip()
+    mantissa, _, exponent = text.lower().partition("e")
+    if len(mantissa) + abs(int(exponent or 0)) > _MAX_DIGITS and not _SPECIAL.fullmatch(text):
+        raise InvalidValue(f"A number in a calculation has at most {_MAX_DIGITS} digits.")
+    return number
 
 
 def prefix_pattern(value: object) -> object:

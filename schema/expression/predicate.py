@@ -1,8 +1,8 @@
 """A condition on the rows of one table, checked against the catalog: what policy and `filter:` become.
 
-A node is total unless `can_raise` says otherwise: evaluating it on any row gives true, false or null and never an
-error, so it may stand beside a policy in one WHERE (see `docs/security.md`). What can raise stands behind it: `fence`.
-Values are sources, not values: a plan is shared by requests that differ only in them.
+Most nodes are total: evaluating them on any row gives true, false or null and never an error, so they may stand beside
+a policy in one WHERE (see `docs/security.md`). Of what is not, `totality.can_raise` tells. Values are sources, not
+values: a plan is shared by requests that differ only in them.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,8 +12,29 @@ from typing import Final, Literal
 from db.catalog import PgType
 from schema.principal import Attribute
 
+_TEXT: Final = PgType("text", "text")
+
 Comparison = Literal["=", "!=", "<", ">", "<=", ">="]
 Matching = Literal["like", "ilike"]
+AggregateFunction = Literal["avg", "count", "max", "min", "sum"]
+Operator = Literal["+", "-", "*", "/", "%", "^", "&", "|", "#", "<<", ">>"]
+FunctionName = Literal[
+    "lower",
+    "upper",
+    "length",
+    "abs",
+    "round",
+    "round_to",
+    "coalesce",
+    "concat",
+    "trim",
+    "trim_of",
+    "now",
+    "current_date",
+]
+Operation = Operator | FunctionName | Literal["negative", "div"]
+"""What is calculated. `/`, `%` and `div` (which cuts off the decimals) give null where the divisor is zero; `<<` and
+`>>` shift by the lowest six bits of what they are told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +105,89 @@ class ColumnOf:
 
 
 @dataclass(frozen=True, slots=True)
+class Related:
+    """A value of the row that a to-one relation leads to, or null. What `under_grant` says and becomes is told at
+    Exists."""
+
+    relation: str
+    operand: "ColumnOf | Related"
+    under_grant: bool
+    via: "Predicate" = field(default_factory=lambda: ALWAYS)
+    grant: "Predicate" = field(default_factory=lambda: ALWAYS)
+
+    @property
+    def type(self) -> PgType:
+        return self.operand.type
+
+
+@dataclass(frozen=True, slots=True)
+class Outer:
+    """A value of the row from which, `levels` relations ago, Exists or an aggregate has come to the one at hand."""
+
+    levels: int
+    operand: "Operand"
+
+    @property
+    def type(self) -> PgType:
+        return self.operand.type
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    operand: "Operand"
+    type: PgType
+
+
+@dataclass(frozen=True, slots=True)
+class Calculated:
+    """`total` says whether it has a value, or null, for all values of its operands."""
+
+    operation: Operation
+    operands: tuple["Operand", ...]
+    type: PgType
+    total: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A relation on the way to the rows of an aggregate, with the grants on its table and its junction."""
+
+    relation: str
+    via: "Predicate" = field(default_factory=lambda: ALWAYS)
+    grant: "Predicate" = field(default_factory=lambda: ALWAYS)
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregated:
+    """A function over the rows that `ways` lead to, or without any over all rows of the same table under `grant`.
+    Without an operand the rows are counted. What `under_grant` says and becomes is told at Exists."""
+
+    function: AggregateFunction
+    operand: "Operand | None"
+    type: PgType
+    under_grant: bool
+    ways: tuple[Way, ...] = ()
+    grant: "Predicate" = field(default_factory=lambda: ALWAYS)
+    total: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class JsonAt:
+    """What a jsonb column holds at a path of keys and indexes: jsonb, or with `as_text` its text."""
+
+    column: ColumnOf
+    path: Value
+    as_text: bool = False
+
+    @property
+    def type(self) -> PgType:
+        return _TEXT if self.as_text else self.column.type
+
+
+Operand = ColumnOf | JsonAt | Value | Related | Outer | Cast | Calculated | Aggregated
+
+
+@dataclass(frozen=True, slots=True)
 class Always:
     """True for every row."""
 
@@ -95,23 +199,24 @@ class Never:
 
 @dataclass(frozen=True, slots=True)
 class Compare:
-    left: ColumnOf | Value
+    left: Operand
     operator: Comparison
-    right: ColumnOf | Value
+    right: Operand
 
 
 @dataclass(frozen=True, slots=True)
 class IsNull:
-    operand: ColumnOf | Value
+    operand: Operand
     negated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """LIKE or ILIKE. The coercion of `pattern` has refused one that ends in a lone escape, which PostgreSQL would."""
+    """LIKE or ILIKE. A pattern that ends in a lone escape is an error: the coercion of a literal refuses it, and what
+    else may be such a pattern is not total."""
 
-    operand: "ColumnOf | JsonAt"
-    pattern: Value
+    operand: Operand
+    pattern: Operand
     operator: Matching
     negated: bool = False
 
@@ -120,7 +225,7 @@ class Matches:
 class AnyOf:
     """`operand IN [...]` with the items one by one, or with one value that is an array."""
 
-    operand: ColumnOf | Value
+    operand: Operand
     items: tuple[Value, ...] | PrincipalValue
     negated: bool = False
 
@@ -142,23 +247,17 @@ class Or:
 
 @dataclass(frozen=True, slots=True)
 class Exists:
-    """Some row reached by the relation (to-one or collection) satisfies `where`. Rendering adds the grant of the
-    relation's table where `under_grant` is true: a caller's filter sees related rows as the caller may, while a
-    rule's filter sees them whole. `via` is the condition on the row of the junction, if the relation has one."""
+    """Some row reached by the relation (to-one or collection) satisfies `where`. Planning replaces `under_grant` by
+    the `grant` on the relation's table: a caller's filter sees related rows as the caller may, while a rule's filter
+    sees them whole. `via` is the condition on the row of the junction, if the relation has one. The relation is one of
+    the row at hand, or of the one `outer` levels before it (see Outer)."""
 
     relation: str
     where: "Predicate"
     under_grant: bool
     via: "Predicate" = field(default_factory=lambda: ALWAYS)
-
-
-@dataclass(frozen=True, slots=True)
-class JsonAt:
-    """What a jsonb column holds at a path of keys and indexes: jsonb, or with `as_text` its text."""
-
-    column: ColumnOf
-    path: Value
-    as_text: bool = False
+    grant: "Predicate" = field(default_factory=lambda: ALWAYS)
+    outer: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +274,7 @@ TestOperator = Literal[
     "~", "!~", "~*", "!~*", "json =", "json <>", "json <", "json <=", "json >", "json >=",
 ]  # fmt: skip
 #: These fail on a pattern that is none, or that is too costly on some text.
-_RAISING: Final[frozenset[TestOperator]] = frozenset({"~", "!~", "~*", "!~*"})
+RAISING: Final[frozenset[TestOperator]] = frozenset({"~", "!~", "~*", "!~*"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,41 +359,3 @@ def any_of(*operands: Predicate) -> Predicate:
         return ALWAYS
     needed = tuple(dict.fromkeys(operand for operand in operands if operand != NEVER))
     return needed[0] if len(needed) == 1 else Or(needed) if needed else NEVER
-
-
-def can_raise(predicate: Predicate) -> bool:
-    """Whether evaluating the predicate can fail on a row, and so tell that the row is there."""
-    match predicate:
-        case Applied(operand, operator, value):
-            # A range is cast from its text, which may be none.
-            return (
-                operator in _RAISING
-                or value.type.kind in {"range", "composite"}
-                or (isinstance(operand, RowCount) and can_raise(operand.where))
-            )
-        case Counted(operand):
-            return can_raise(operand.where)
-        case Search(operand, _, mode):
-            # A text may be too long for a tsvector.
-            return mode == "raw" or operand.type.base != "tsvector"
-        case Not(operand) | NotTrue(operand):
-            return can_raise(operand)
-        case And(operands) | Or(operands):
-            return any(can_raise(operand) for operand in operands)
-        case Exists(_, where):
-            return can_raise(where)
-        case Fenced(_, condition):
-            return can_raise(condition)
-        case _:
-            return False
-
-
-def fence(guard: Predicate, condition: Predicate) -> Predicate:
-    """Both, such that what can raise is evaluated on no row that the guard hides; the rest stays beside the guard,
-    where indexes serve both."""
-    parts = condition.operands if isinstance(condition, And) else (condition,)
-    guarded = all_of(guard, *(part for part in parts if not can_raise(part)))
-    risky = all_of(*(part for part in parts if can_raise(part)))
-    if risky == ALWAYS or guarded == NEVER:
-        return guarded
-    return risky if guarded == ALWAYS else all_of(guarded, Fenced(guarded, risky))

@@ -1,7 +1,6 @@
 """Which PostgreSQL types can be compared, and of which type a literal is beside them.
 
-Only comparisons that are total are allowed (decision: a caller's filter must not be able to fail on a row). Numeric
-beside float is none, for PostgreSQL would turn the numeric into a float, and 1e400 fits none.
+Comparisons are total, but for one: beside a float PostgreSQL turns a numeric into a float, and 1e400 fits none.
 """
 
 from typing import Final
@@ -12,6 +11,12 @@ from schema.expression.syntax import LiteralKind
 BOOL: Final = PgType("bool", "bool")
 INT4: Final = PgType("int4", "int4")
 INT8: Final = PgType("int8", "int8")
+FLOAT8: Final = PgType("float8", "float8")
+DATE: Final = PgType("date", "date")
+TIME: Final = PgType("time", "time")
+TIMESTAMP: Final = PgType("timestamp", "timestamp")
+TIMESTAMPTZ: Final = PgType("timestamptz", "timestamptz")
+INTERVAL: Final = PgType("interval", "interval")
 NUMERIC: Final = PgType("numeric", "numeric")
 TEXT: Final = PgType("text", "text")
 VARBIT: Final = PgType("varbit", "varbit")
@@ -61,6 +66,12 @@ def is_ordered(pg_type: PgType) -> bool:
 
 def is_text(pg_type: PgType) -> bool:
     return pg_type.kind in {"base", "domain"} and pg_type.base in TEXTS
+
+
+def is_comparable_as_floats(left: PgType, right: PgType) -> bool:
+    """Whether one is a float and the other a numeric: comparing them fails where the numeric is too large a float."""
+    bases = {left.base, right.base}
+    return "numeric" in bases and bool(bases & FLOATS)
 
 
 def is_comparable(left: PgType, right: PgType) -> bool:

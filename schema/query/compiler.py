@@ -1,11 +1,10 @@
 """RoleView: the door to this room. A document, once prepared, and per shape of its variables a compiled operation."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import orjson
-from cachetools import LRUCache
 from graphql import (
     DocumentNode,
     FieldNode,
@@ -18,6 +17,7 @@ from graphql import (
 )
 
 from db.sql import Statement
+from schema.bounded import Bounded
 from schema.expression.coerce import coercer
 from schema.expression.lift import lift
 from schema.expression.predicate import ComposedValue, Constant, CursorValue, Lifted, PrincipalValue, VariableValue
@@ -40,6 +40,7 @@ MAX_DOCUMENTS = 1000
 MAX_KEPT_CHARACTERS = 20_000
 MAX_PLANS_PER_DOCUMENT = 100
 Variables = Mapping[str, object]
+Binder = Callable[[Variables, Principal, Sequence[object]], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +62,13 @@ class Compiled:
     plan: Plan
     fixed: bytes | None = None
     statement: Statement | None = None
+    binders: tuple[Binder, ...] = ()
     fields: tuple[MutationField, ...] = ()
     cursors: CursorKey = NO_CURSORS
+
+    def bind(self, variables: Variables, principal: Principal) -> list[object]:
+        """The arguments of `statement` for one request. Raises WrongType and its like for values that do not fit."""
+        return [binder(variables, principal, ()) for binder in self.binders]
 
 
 @dataclass
@@ -74,7 +80,7 @@ class Prepared:
     document: DocumentNode
     read_variables: VariableReader
     shapers: Mapping[str, tuple[Shaper, ...]]
-    plans: LRUCache[Hashable, Compiled] = field(default_factory=lambda: LRUCache(MAX_PLANS_PER_DOCUMENT))
+    plans: Bounded[Hashable, Compiled] = field(default_factory=lambda: Bounded(MAX_PLANS_PER_DOCUMENT))
 
     @property
     def is_mutation(self) -> bool:
@@ -89,7 +95,7 @@ class RoleView:
         self._grants = grants
         self._cursors = cursors
         self._limits = limits
-        self._documents: LRUCache[tuple[str, str | None], Prepared] = LRUCache(MAX_DOCUMENTS)
+        self._documents: Bounded[tuple[str, str | None], Prepared] = Bounded(MAX_DOCUMENTS)
 
     def prepare(self, text: str, operation_name: str | None) -> Prepared:
         """The operation, ready to be compiled. Raises DocumentError; what is refused is not kept."""
@@ -138,7 +144,8 @@ class RoleView:
         if all(isinstance(output.node, Fixed) for output in plan.outputs):
             texts = {output.key: output.node.json for output in plan.outputs if isinstance(output.node, Fixed)}
             return Compiled(plan, fixed=b'{"data":{' + _members(texts) + b"}}")
-        return Compiled(plan, statement=render_query(plan, self.schema.model), cursors=self._cursors)
+        statement = render_query(plan, self.schema.model)
+        return Compiled(plan, statement=statement, binders=_binders(statement, self._cursors))
 
     def _mutation_field(self, key: str, node: object) -> MutationField:
         match node:
@@ -190,34 +197,45 @@ def bind(
 ) -> list[object]:
     """The arguments of a statement for one request. Raises WrongType and its like for values that do not fit, and
     CursorInvalid."""
-    return [_bound(source, variables, principal, row_key, cursors) for source in statement.sources]
+    return [binder(variables, principal, row_key) for binder in _binders(statement, cursors)]
 
 
-def _bound(
-    source: Hashable, variables: Variables, principal: Principal, row_key: Sequence[object], cursors: CursorKey
-) -> object:
+def _binders(statement: Statement, cursors: CursorKey) -> tuple[Binder, ...]:
+    """For each argument of a statement the function that gives its value for one request."""
+    return tuple(_binder(source, cursors) for source in statement.sources)
+
+
+def _binder(source: Hashable, cursors: CursorKey) -> Binder:
     match source:
         case Constant(value, _):
-            return value
+            return lambda _variables, _principal, _row_key: value
         case Lifted(index, _, coerce, name):
-            return coerce(lift(str(variables[name])).literals[index])
+            return lambda variables, _principal, _row_key: coerce(lift(str(variables[name])).literals[index])
         case PrincipalValue(attribute, kind):
-            return coercer(kind)(principal.attribute(attribute))
+            coerce_attribute = coercer(kind)
+            return lambda _variables, principal, _row_key: coerce_attribute(principal.attribute(attribute))
+        case VariableValue((str(name),), _, coerce):
+            return lambda variables, _principal, _row_key: _coerced(coerce, variables.get(name))
         case VariableValue(path, _, coerce):
-            value = _at(variables, path)
-            return None if value is None else coerce(value)
+            return lambda variables, _principal, _row_key: _coerced(coerce, _at(variables, path))
         case ComposedValue(_, compose, _, coerce):
-            value = compose(variables)
-            return None if value is None else coerce(value)
+            return lambda variables, _principal, _row_key: _coerced(coerce, compose(variables))
         case RowKeyValue(index, _):
-            return row_key[index]
+            return lambda _variables, _principal, row_key: row_key[index]
         case CursorValue(cursor, context, index, kind):
-            text = _bound(cursor, variables, principal, row_key, cursors)
-            return coercer(kind)(cursors.read(text, context)[index])
+            written, coerce_part = _binder(cursor, cursors), coercer(kind)
+            return lambda variables, principal, row_key: coerce_part(
+                cursors.read(written(variables, principal, row_key), context)[index]
+            )
         case CursorPad():
-            return cursors.pad(source)
+            pad = cursors.pad(source)
+            return lambda _variables, _principal, _row_key: pad
         case _:
             raise TypeError(source)
+
+
+def _coerced(coerce: Callable[[object], object], value: object) -> object:
+    return None if value is None else coerce(value)
 
 
 def _at(variables: Variables, path: tuple[str | int, ...]) -> object:

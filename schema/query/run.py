@@ -35,8 +35,7 @@ async def run_operation(compiled: Compiled, database: Database, variables: Varia
     if compiled.fixed is not None:
         return compiled.fixed
     if compiled.statement is not None:
-        arguments = bind(compiled.statement, variables, principal, cursors=compiled.cursors)
-        return await database.fetch_text(compiled.statement.text, arguments)
+        return await database.fetch_text(compiled.statement.text, compiled.bind(variables, principal))
     members: list[bytes] = []
     async with database.transaction() as transaction:
         for field in compiled.fields:

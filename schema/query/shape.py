@@ -51,8 +51,10 @@ def variable_shapers(document: DocumentNode, variables: Sequence[Variable]) -> M
 def shape_of(shapers: Mapping[str, tuple[Shaper, ...]], variables: Mapping[str, object]) -> Hashable:
     """Equal for variables that lead to the same plan."""
     return tuple(
-        tuple(shaper(variables[name]) for shaper in each) if name in variables else None
-        for name, each in shapers.items()
+        [
+            tuple([shaper(variables[name]) for shaper in each]) if name in variables else None
+            for name, each in shapers.items()
+        ]
     )
 
 

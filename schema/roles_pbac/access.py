@@ -5,12 +5,12 @@ children and the classes it is in, and for the rest needs a capability of its ow
 `roles_pbac.roles`, `roles_pbac.role_classes` or `roles_pbac.policy_rules`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from db.catalog import TableName
-from db.records import Rule
+from db.records import Rule, RuleChoice
 from schema.errors import AccessDenied
 from schema.expression.predicate import (
     ALWAYS,
@@ -68,8 +68,8 @@ class ControlGrants:
 class ControlPolicy:
     """The tenant's rules on control targets, below what this schema lays down itself."""
 
-    def __init__(self, rules: Iterable[Rule], *, tenant_id: int) -> None:
-        self._rules = compile_control_policy(rules, CONTROL_MODEL, tenant_id=tenant_id)
+    def __init__(self, rules: Sequence[Rule], *, tenant_id: int, choice: RuleChoice = "add_up") -> None:
+        self._rules = compile_control_policy(rules, CONTROL_MODEL, tenant_id=tenant_id, choice=choice)
 
     def grant(self, principal: Principal, table: TableName, capability: str = "select") -> Predicate:
         """The rows of a view that the principal may see, or for another capability than `select` may act on.

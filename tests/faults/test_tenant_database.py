@@ -206,7 +206,7 @@ async def test_a_commit_that_never_arrived_is_refused(database: str, watcher: Wa
 async def test_a_commit_of_which_nothing_can_be_learned_is_told_as_such(
     database: str, watcher: Watcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("db.tenant_database.OUTCOME_SECONDS", 0.3)
+    monkeypatch.setattr("db.outcome.OUTCOME_SECONDS", 0.3)
     async with a_network(database) as network, TenantDatabase(network.dsn) as tenant:
         network.cut_once(COMMIT, "after", and_refuse=True)
 

@@ -77,7 +77,17 @@ def test_help_names_every_command_and_nothing_is_left_untold() -> None:
     "command",
     [
         *("run", "check", "migrate", "demo", "explain"),
-        *("tenant add", "tenant list", "tenant refresh", "tenant suspend", "role add", "role list", "role password"),
+        *(
+            "tenant add",
+            "tenant list",
+            "tenant refresh",
+            "tenant suspend",
+            "tenant set",
+            "tenant rules",
+            "role add",
+            "role list",
+            "role password",
+        ),
     ],
 )
 def test_every_command_explains_itself(tmp_path: Path, command: str) -> None:
@@ -145,6 +155,22 @@ def test_a_tenant_whose_database_cannot_be_read_is_not_added(run: Run, dsn: str,
     assert outcome.sentence == told
     assert "geheim" not in outcome.error
     assert "films" not in run("tenant", "list").out
+
+
+def test_a_tenant_conceals_its_logins_or_tells_them_or_leaves_it_to_the_setting(run: Run, tenant_id: str) -> None:
+    told: list[str] = []
+    for choice in ("yes", "no", "default"):
+        told.append(run("tenant", "set", tenant_id, "--conceal-logins", choice).out)
+        told.append(run("tenant", "list").out)
+
+    assert told[0] == f"Tenant {tenant_id} conceals its logins.\n"
+    assert re.search(r"│ active\s+│ concealed\s+│", told[1])
+    assert told[2] == f"Tenant {tenant_id} tells its logins.\n"
+    assert re.search(r"│ active\s+│ told\s+│", told[3])
+    assert told[4] == f"Tenant {tenant_id} does as the gateway's setting says.\n"
+    assert re.search(r"│ active\s+│\s+│", told[5])
+    assert run("tenant", "set", "999", "--conceal-logins", "yes").sentence == "No such tenant 999."
+    assert run("tenant", "set", tenant_id).code == 2
 
 
 def test_refresh_counts_tables_and_tells_of_names_that_could_not_be_kept(
@@ -291,3 +317,11 @@ def test_a_second_gateway_on_the_same_data_is_refused(gateway: Gateway) -> None:
 
     folder = gateway.data_folder / "postgres"
     assert outcome.sentence == f"The data folder {folder} is in use by another process that is running."
+
+
+def test_the_rules_of_a_tenant_go_together_as_the_operator_chooses(run: Run, tenant_id: str) -> None:
+    chosen = run("tenant", "rules", tenant_id, "most_specific")
+    refused = run("tenant", "rules", tenant_id, "all")
+
+    assert (chosen.code, chosen.out) == (0, f"The rules of tenant {tenant_id}: most_specific.\n")
+    assert refused.sentence == "The rules of a tenant go together in one of these ways: add_up, most_specific."

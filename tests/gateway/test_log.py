@@ -126,7 +126,7 @@ def test_an_error_that_may_be_shown_is_not_logged(lines: Lines) -> None:
 def test_every_line_of_a_request_has_its_id(lines: Lines) -> None:
     configure_logging("json")
 
-    identity = bind_request({"headers": [(b"x-request-id", b"abc-1")]})
+    identity = bind_request(b"abc-1")
     log.info("a")
 
     assert identity == "abc-1"
@@ -135,7 +135,7 @@ def test_every_line_of_a_request_has_its_id(lines: Lines) -> None:
 
 @pytest.mark.parametrize("given", [b"", b"a b", b"a\n", b"x" * 65, b"\xff"])
 def test_an_id_that_could_do_harm_is_replaced(given: bytes) -> None:
-    first, second = (request_id({"headers": [(b"x-request-id", given)]}) for _ in range(2))
+    first, second = (request_id(given) for _ in range(2))
 
     assert first != second
     assert len(first) == 16

@@ -9,6 +9,7 @@ import httpx2
 import pytest
 from jose import jwt
 
+from db.tenants import set_conceal_logins, set_suspended
 from tests.databases import Databases
 from tests.doors import PASSWORD, Doors, World, bearer, open_doors
 
@@ -215,6 +216,39 @@ async def test_concealed_logins_answer_everything_alike(control_dsn: str, filled
             (403, b'{"error":"Invalid credentials.","status":403}')
         }
         assert len({tuple(sorted(reply.headers)) for reply in replies}) == 1
+
+
+@pytest.mark.parametrize("setting", [False, True])
+async def test_a_tenant_conceals_its_logins_whatever_the_gateway_does_and_the_other_way_round(
+    control_dsn: str, filled: tuple[str, World], setting: bool
+) -> None:
+    async with open_doors(control_dsn, filled[1], conceal_logins=setting) as doors:
+        todo = doors.world.todo
+        async with doors.change() as connection:
+            await set_conceal_logins(connection, todo, not setting)
+
+        replies = [await post(doors, **ann(doors, login="carl")), await post(doors, **ann(doors, password="wrong"))]
+        elsewhere = await post(doors, **ann(doors, login="carl", tenantid=doors.world.flights))
+
+        concealed = "Invalid credentials."
+        assert [reply.json()["error"] for reply in replies] == (
+            [f"No such role carl for tenant {todo}.", concealed] if setting else [concealed, concealed]
+        )
+        assert (elsewhere.json()["error"] == concealed) is setting
+
+
+async def test_a_concealed_tenant_that_is_suspended_says_no_more_than_that_nobody_enters(doors: Doors) -> None:
+    todo = doors.world.todo
+    async with doors.change() as connection:
+        await set_conceal_logins(connection, todo, True)
+        await set_suspended(connection, todo, True)
+
+    refused(await post(doors, **ann(doors)), 403, "Invalid credentials.")
+    refused(
+        await doors.client.post("/anonauth", json={"tenantid": todo}),
+        403,
+        f"Tenant {todo} does not allow anonymous access.",
+    )
 
 
 async def test_other_methods_are_refused_with_allow(doors: Doors) -> None:

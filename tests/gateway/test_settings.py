@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.settings import Settings, SettingsInvalid, load_settings, variable_of
+from gateway.settings import Settings, SettingsInvalid, default_data_dir, load_settings, variable_of
+from tests.commands import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +28,34 @@ def test_defaults_are_the_lifetimes_and_limits_of_the_wire() -> None:
     assert settings.cors_origins == ("*",)
     assert settings.trusted_proxies == ()
     assert settings.conceal_logins is False
-    assert settings.master_key_path == Path("data/master.key")
+    assert settings.master_key_path == settings.data_dir / "master.key"
+
+
+def test_data_of_a_clone_lie_in_it_wherever_the_command_is_given(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert load_settings(env_file=None).data_dir == ROOT / ".ostiary"
+
+
+def test_data_of_an_installed_gateway_are_the_users(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", "/home/ann")
+
+    assert default_data_dir(tmp_path, {}) == Path("/home/ann/.local/share/ostiary")
+    assert default_data_dir(tmp_path, {"XDG_DATA_HOME": "/srv/ann"}) == Path("/srv/ann/ostiary")
+    assert default_data_dir(tmp_path, {"XDG_DATA_HOME": "relative"}) == Path("/home/ann/.local/share/ostiary")
+
+
+def test_data_go_elsewhere_where_the_clone_is_not_the_users_to_write_to(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "pyproject.toml").touch()
+    monkeypatch.setenv("HOME", "/home/ann")
+    # Root, who may run the tests, may write anywhere.
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+
+    assert default_data_dir(tmp_path, {}) == Path("/home/ann/.local/share/ostiary")
 
 
 def test_options_win_over_the_environment_and_that_over_the_file(

@@ -27,6 +27,7 @@ from schema.query.compiler import Compiled
 from schema.query.cursors import CursorKey
 from schema.query.document import Limits
 from schema.query.run import run_operation
+from schema.validity import TimedPolicy
 from tests.databases import Databases
 
 HERE = Path(__file__).parent
@@ -84,9 +85,8 @@ async def test_the_operation_gives_its_sql_and_its_answer(path: Path, template: 
     async with TenantDatabase(dsn, max_connections=2) as database:
         model = build_model(await read_catalog(database, ["public"]))
         tenant: Any = None
-        loaded = LoadedTenant(
-            tenant, database, model, "", compile_policy(RULES, model, tenant_id=TENANT), Limits(), CursorKey(b"key")
-        )
+        policy = TimedPolicy(RULES, lambda rules: compile_policy(rules, model, tenant_id=TENANT))
+        loaded = LoadedTenant(tenant, database, model, "", policy, Limits(), CursorKey(b"key"))
         sql, answer = await _answer(loaded, PRINCIPALS[_header(text, "as") or "root"], text)
     databases.drop(dsn)
 

@@ -5,21 +5,11 @@ from collections.abc import Callable
 from db.catalog import PgType
 from schema.expression.check import check_expression
 from schema.expression.parse import parse_expression
-from schema.expression.predicate import (
-    ALWAYS,
-    And,
-    Constant,
-    Exists,
-    Lifted,
-    Not,
-    Or,
-    Predicate,
-    Value,
-    all_of,
-)
+from schema.expression.predicate import ALWAYS, Constant, Lifted, Predicate, Value
 from schema.model import Entity
 from schema.query.planning.context import Planning
 from schema.query.planning.given import Given, frozen
+from schema.query.planning.guard import guard
 
 
 def plan_filter(planning: Planning, entity: Entity, value: Given | None) -> Predicate:
@@ -33,21 +23,4 @@ def plan_filter(planning: Planning, entity: Entity, value: Given | None) -> Pred
         return Lifted(index, kind, coerce, source) if source else Constant(frozen(coerce(value)), kind)
 
     predicate = check_expression(parse_expression(text), entity, planning.model, literal, under_grant=True)
-    return guarded(planning, predicate, entity)
-
-
-def guarded(planning: Planning, predicate: Predicate, entity: Entity) -> Predicate:
-    """The predicate with the caller's grant on every related table that it looks into."""
-    match predicate:
-        case And(operands):
-            return And(tuple(guarded(planning, operand, entity) for operand in operands))
-        case Or(operands):
-            return Or(tuple(guarded(planning, operand, entity) for operand in operands))
-        case Not(operand):
-            return Not(guarded(planning, operand, entity))
-        case Exists(relation, where, under_grant=True):
-            hop = planning.hop(entity, relation)
-            within = all_of(hop.grant, guarded(planning, where, hop.target))
-            return Exists(relation, within, under_grant=False, via=hop.via)
-        case _:
-            return predicate
+    return guard(planning, predicate, entity)

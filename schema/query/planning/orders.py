@@ -6,7 +6,7 @@ from db.catalog import Column
 from schema.errors import OperationError, WrongType
 from schema.expression.names import get_column, get_relation
 from schema.expression.ordering import MAX_TERMS, OrderTerm, parse_ordering
-from schema.expression.predicate import fence
+from schema.expression.totality import fence
 from schema.expression.types import NUMBERS, TEXTS, is_ordered
 from schema.model import Entity
 from schema.names import column_members

@@ -1,6 +1,7 @@
 """What `Aggregates` asks for: a subquery in text, and the result rows that come of it."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
@@ -56,7 +57,7 @@ def result_entity(function: AggregateFunction, columns: tuple[FlatColumn, ...]) 
     if not columns:
         raise SubqueryInvalid("The subquery of an aggregate must select a column.")
     value = Column(function, value_type(function, columns[0].column))
-    groups = [Column(column.name, column.column.type) for column in columns[1:]]
+    groups = [replace(column.column, name=column.name, not_null=False) for column in columns[1:]]
     named = {column.name: column for column in (value, *groups)}
     if len(named) != len(columns):
         raise SubqueryInvalid("Two columns of the result have the same name.")

@@ -32,8 +32,8 @@ from schema.expression.predicate import (
     TestOperator,
     all_of,
     any_of,
-    fence,
 )
+from schema.expression.totality import fence
 from schema.expression.types import BOOL, INT8, TEXT, TEXT_ARRAY, is_comparable, literal_type
 from schema.model import Entity, Relation
 from schema.names import column_members, condition_members

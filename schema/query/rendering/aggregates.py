@@ -2,14 +2,13 @@
 
 from db.sql import Sql, concatenate, join, json_text, name, sql
 from schema.expression.predicate import ALWAYS
+from schema.expression.totality import any_aggregate, can_raise
 from schema.query.plan import Aggregate, Aggregates, Fixed, FlatColumn
 from schema.query.rendering.context import Rendering
 from schema.query.rendering.json import render_column
 from schema.query.rendering.orders import named_values, order_clause
-from schema.query.rendering.predicate import render_source, table_name
+from schema.query.rendering.predicate import AGGREGATES, render_source, table_name
 from schema.query.rendering.reads import page, where_clause
-
-_FUNCTIONS = {"avg": sql("avg"), "count": sql("count"), "max": sql("max"), "min": sql("min"), "sum": sql("sum")}
 
 
 def render_aggregates(rendering: Rendering, node: Aggregates) -> Sql:
@@ -22,7 +21,11 @@ def render_aggregates(rendering: Rendering, node: Aggregates) -> Sql:
 
 
 def _aggregate(rendering: Rendering, node: Aggregate) -> Sql:
-    """Flattened rows (f), grouped and named (g), then `having`, order and page on what came of it."""
+    """Flattened rows (f), grouped and named (g), then `having`, order and page on what came of it.
+
+    PostgreSQL would look for rows by a `having` on what groups them before it groups, so also on rows that policy
+    hides; not so behind MATERIALIZED, where it also can be asked of the result as a whole.
+    """
     read, result = node.read, node.result
     parts: list[Sql] = []
     for index, (key, column) in enumerate(result.columns.items()):
@@ -33,11 +36,14 @@ def _aggregate(rendering: Rendering, node: Aggregate) -> Sql:
         if node.having == ALWAYS
         else sql(" where {having}", having=rendering.condition(node.having, result, "g"))
     )
+    apart = can_raise(node.having) or any_aggregate(node.having)
+    groups, table = _groups(rendering, node), table_name(result)
     return sql(
-        "(select coalesce('[' || string_agg(r.j, ',') || ']', '[]') from (select {row} as j from ({groups}) as g"
-        "{having}{order}{limit}{offset}) as r)",
+        "({groups_apart}select coalesce('[' || string_agg(r.j, ',') || ']', '[]') from (select {row} as j"
+        " from {groups} as g{having}{order}{limit}{offset}) as r)",
         row=concatenate([*parts, json_text("}")]),
-        groups=_groups(rendering, node),
+        groups_apart=sql("with {table} as materialized ({groups}) ", table=table, groups=groups) if apart else sql(""),
+        groups=table if apart else sql("({groups})", groups=groups),
         having=having,
         order=order_clause(read.order, named_values(read.order, "g")),
         limit=page(sql(" limit "), read.limit),
@@ -65,7 +71,7 @@ def _groups(rendering: Rendering, node: Aggregate) -> Sql:
     named = zip(groups, list(node.result.columns.values())[1:], strict=True)
     return sql(
         "select {function}(f.c0) as {key}{columns} from ({flat}) as f{grouping}",
-        function=_FUNCTIONS[node.function],
+        function=AGGREGATES[node.function],
         key=name(node.function),
         columns=join("", [sql(", {group} as {key}", group=group, key=name(c.name)) for group, c in named]),
         flat=flat,

@@ -7,7 +7,8 @@ order says; whether a cursor holds one is known when the plan is made, so that e
 from collections.abc import Sequence
 
 from db.sql import Sql, join, slot, sql
-from schema.expression.predicate import CursorValue, can_raise
+from schema.expression.predicate import CursorValue
+from schema.expression.totality import can_raise
 from schema.query.cursors import CursorPad
 from schema.query.plan import Bound, Keyset, Order
 from schema.query.rendering.orders import has_nulls_first, is_plain

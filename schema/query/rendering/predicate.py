@@ -1,15 +1,21 @@
-"""render_predicate: a predicate on the rows of one table → a SQL condition."""
+"""render_predicate: a predicate on the rows of one table → a SQL condition; `behind` fences what can raise."""
 
-from typing import assert_never
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, LiteralString, assert_never
 
 from db.catalog import PgType
 from db.sql import Sql, join, name, slot, sql
 from schema.expression.predicate import (
     ALWAYS,
+    Aggregated,
+    AggregateFunction,
     Always,
     And,
     AnyOf,
     Applied,
+    Calculated,
+    Cast,
     ColumnOf,
     Compare,
     Comparison,
@@ -26,13 +32,18 @@ from schema.expression.predicate import (
     Never,
     Not,
     NotTrue,
+    Operand,
+    Operation,
     Or,
+    Outer,
     Predicate,
     PrincipalValue,
+    Related,
     RowCount,
     Search,
     VariableValue,
 )
+from schema.expression.totality import can_raise
 from schema.model import Entity, Model, Relation
 from schema.query.plan import Argument, RowKeyValue
 from schema.query.rendering.operators import render_search, render_test
@@ -72,103 +83,248 @@ def _type_name(kind: PgType) -> Sql:
 
 def render_predicate(predicate: Predicate, entity: Entity, alias: str, model: Model, aliases: Aliases) -> Sql:
     """The condition on the row that `alias` stands for, in parentheses where it needs them."""
+    return _Rows(model, aliases, ((entity, alias),)).predicate(predicate)
 
-    def inner(operand: Predicate) -> Sql:
-        return render_predicate(operand, entity, alias, model, aliases)
 
-    match predicate:
-        case Always():
-            return sql("true")
-        case Never():
-            return sql("false")
-        case Compare(left, operator, right):
-            return sql(
-                "({left} {operator} {right})",
-                left=_operand(left, alias),
-                operator=_OPERATORS[operator],
-                right=_operand(right, alias),
-            )
-        case IsNull(operand, negated):
-            test = sql("is not null") if negated else sql("is null")
-            return sql("({operand} {test})", operand=_operand(operand, alias), test=test)
-        case Matches(operand, pattern, operator, negated):
-            word = {"like": sql("~~"), "ilike": sql("~~*")}[operator]
-            match_ = sql(
-                "({operand}::text {word} {pattern})",
-                operand=_operand(operand, alias),
-                word=word,
-                pattern=_operand(pattern, alias),
-            )
-            return sql("(not {match})", match=match_) if negated else match_
-        case AnyOf(operand, items, negated):
-            found = sql("({left} = any ({right}))", left=_operand(operand, alias), right=_array(items, operand.type))
-            return sql("(not {found})", found=found) if negated else found
-        case Not(operand):
-            return sql("(not {operand})", operand=inner(operand))
-        case And(operands):
-            return sql("({all})", all=join(" and ", [inner(each) for each in operands]))
-        case Or(operands):
-            return sql("({any})", any=join(" or ", [inner(each) for each in operands]))
-        case Exists(relation, where, _, via):
-            return _render_exists(entity.relations[relation], where, via, alias, model, aliases)
-        case NotTrue() | Fenced() | Applied() | Counted() | Search():
-            return _render_further(predicate, entity, alias, model, aliases)
+def behind(conditions: Sequence[Sql], predicate: Predicate, rendered: Sql) -> list[Sql]:
+    """All of the conditions and the predicate, which if it can raise is evaluated on no row that they keep out.
+
+    PostgreSQL evaluates what stands in one WHERE in any order, but of a CASE only the branch that is taken. (What has
+    no column in it may be evaluated before, when the statement is planned: then no row has a part in that.)
+    """
+    if not conditions or not can_raise(predicate):
+        return [*conditions, rendered]
+    fence = sql(
+        "(case when {conditions} then {condition} end)", conditions=join(" and ", conditions), condition=rendered
+    )
+    return [*conditions, fence]
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Renders what is about the last of some rows; those before are where Exists and aggregates have come from."""
+
+    model: Model
+    aliases: Aliases
+    rows: tuple[tuple[Entity, str], ...]
+
+    def predicate(self, predicate: Predicate) -> Sql:
+        match predicate:
+            case Always():
+                return sql("true")
+            case Never():
+                return sql("false")
+            case Compare(left, operator, right):
+                return sql(
+                    "({left} {operator} {right})",
+                    left=self.operand(left),
+                    operator=_OPERATORS[operator],
+                    right=self.operand(right),
+                )
+            case IsNull(operand, negated):
+                test = sql("is not null") if negated else sql("is null")
+                return sql("({operand} {test})", operand=self.operand(operand), test=test)
+            case Matches():
+                return self.matches(predicate)
+            case AnyOf(operand, items, negated):
+                found = sql("({left} = any ({right}))", left=self.operand(operand), right=_array(items, operand.type))
+                return sql("(not {found})", found=found) if negated else found
+            case Not(operand):
+                return sql("(not {operand})", operand=self.predicate(operand))
+            case And(operands):
+                return sql("({all})", all=join(" and ", [self.predicate(each) for each in operands]))
+            case Or(operands):
+                return sql("({any})", any=join(" or ", [self.predicate(each) for each in operands]))
+            case Exists():
+                return self.exists(predicate)
+            case _:
+                return self.further(predicate)
+
+    def further(self, predicate: NotTrue | Fenced | Applied | Counted | Search) -> Sql:
+        match predicate:
+            case NotTrue(operand):
+                return sql("({operand} is not true)", operand=self.predicate(operand))
+            case Fenced(guard, condition):
+                return sql(
+                    "(case when {guard} then {condition} end)",
+                    guard=self.predicate(guard),
+                    condition=self.predicate(condition),
+                )
+            case Applied(operand, operator, value):
+                tested = self.count(operand) if isinstance(operand, RowCount) else self.operand(operand)
+                return render_test(tested, operator, render_argument(value))
+            case Counted(operand, operator, value):
+                return sql(
+                    "({count} {operator} {value})",
+                    count=self.count(operand),
+                    operator=_OPERATORS[operator],
+                    value=render_argument(value),
+                )
+            case Search(operand, query):
+                return render_search(self.operand(operand), predicate, render_argument(query))
+            case _:
+                assert_never(predicate)
+
+    def count(self, count: RowCount) -> Sql:
+        entity, alias = self.rows[-1]
+        relation = entity.relations[count.relation]
+        target = self.model.by_table[relation.target]
+        inner = self.aliases.new(target)
+        return sql(
+            "(select count(*) from {source} where {meets} and {where})",
+            source=render_source(relation, target, inner),
+            meets=render_link(relation, alias, inner, count.via, self.model, self.aliases),
+            where=_Rows(self.model, self.aliases, (*self.rows, (target, inner))).predicate(count.where),
+        )
+
+    def matches(self, test: Matches) -> Sql:
+        # What LIKE does to citext (PostgreSQL: citext), wherever the extension's own operators may be.
+        folds = test.operator == "ilike" or "citext" in (test.operand.type.base, test.pattern.type.base)
+        found = sql(
+            "({operand}::text {word} {pattern})",
+            operand=self.operand(test.operand),
+            word=sql("~~*") if folds else sql("~~"),
+            pattern=self.operand(test.pattern),
+        )
+        return sql("(not {found})", found=found) if test.negated else found
+
+    def exists(self, test: Exists) -> Sql:
+        entity, alias = self.rows[-1 - test.outer]
+        relation = entity.relations[test.relation]
+        target = self.model.by_table[relation.target]
+        inner = self.aliases.new(target)
+        conditions = [render_link(relation, alias, inner, test.via, self.model, self.aliases)]
+        conditions += self.granted(test.grant, target, inner)
+        where = _Rows(self.model, self.aliases, (*self.rows, (target, inner))).predicate(test.where)
+        return sql(
+            "exists (select from {source} where {all})",
+            source=render_source(relation, target, inner),
+            all=join(" and ", behind(conditions, test.where, where)),
+        )
+
+    def operand(self, operand: Operand | Argument) -> Sql:
+        match operand:
+            case ColumnOf(column, _):
+                return name(self.rows[-1][1], column)
+            case Related():
+                return self.related(operand)
+            case Outer(levels, inner):
+                return _Rows(self.model, self.aliases, self.rows[:-levels]).operand(inner)
+            case Cast(inner, pg_type):
+                return sql("{operand}::{type}", operand=self.operand(inner), type=_type_name(pg_type))
+            case Calculated(operation, operands):
+                return _calculated(operation, [self.operand(each) for each in operands])
+            case Aggregated():
+                return self.aggregated(operand)
+            case JsonAt(column, path, as_text):
+                return sql(
+                    "({column} {operator} {path})",
+                    column=self.operand(column),
+                    operator=sql("#>>") if as_text else sql("#>"),
+                    path=render_argument(path),
+                )
+            case ComposedValue() | CursorValue():
+                return render_argument(operand)
+            case Constant() | Lifted() | PrincipalValue() | VariableValue() | RowKeyValue():
+                return render_argument(operand)
+
+    def related(self, value: Related) -> Sql:
+        entity, alias = self.rows[-1]
+        relation = entity.relations[value.relation]
+        target = self.model.by_table[relation.target]
+        inner = self.aliases.new(target)
+        conditions = [render_link(relation, alias, inner, value.via, self.model, self.aliases)]
+        conditions += self.granted(value.grant, target, inner)
+        return sql(
+            "(select {value} from {source} where {all})",
+            value=_Rows(self.model, self.aliases, (*self.rows, (target, inner))).operand(value.operand),
+            source=render_source(relation, target, inner),
+            all=join(" and ", conditions),
+        )
+
+    def aggregated(self, value: Aggregated) -> Sql:
+        """A subquery. What is aggregated in it is evaluated only after its WHERE, and needs no fence of its own."""
+        entity, alias = self.rows[-1]
+        sources: list[Sql] = []
+        conditions: list[Sql] = []
+        if not value.ways:
+            alias = self.aliases.new(entity)
+            sources.append(sql("{table} as {alias}", table=table_name(entity), alias=name(alias)))
+            conditions += self.granted(value.grant, entity, alias)
+        for way in value.ways:
+            relation = entity.relations[way.relation]
+            entity = self.model.by_table[relation.target]
+            inner = self.aliases.new(entity)
+            sources.append(render_source(relation, entity, inner))
+            conditions.append(render_link(relation, alias, inner, way.via, self.model, self.aliases))
+            conditions += self.granted(way.grant, entity, inner)
+            alias = inner
+        counted = sql("*")
+        if value.operand is not None:
+            counted = _Rows(self.model, self.aliases, (*self.rows, (entity, alias))).operand(value.operand)
+        return sql(
+            "(select {function}({value}) from {sources}{where})",
+            function=AGGREGATES[value.function],
+            value=counted,
+            sources=join(", ", sources),
+            where=sql(" where {all}", all=join(" and ", conditions)) if conditions else sql(""),
+        )
+
+    def granted(self, grant: Predicate, entity: Entity, alias: str) -> list[Sql]:
+        return [] if grant == ALWAYS else [render_predicate(grant, entity, alias, self.model, self.aliases)]
+
+
+AGGREGATES: Final[dict[AggregateFunction, Sql]] = {
+    "avg": sql("avg"),
+    "count": sql("count"),
+    "max": sql("max"),
+    "min": sql("min"),
+    "sum": sql("sum"),
+}
+
+
+def _calculated(operation: Operation, operands: list[Sql]) -> Sql:
+    match operation:
+        case "coalesce" | "concat":
+            function = sql("coalesce") if operation == "coalesce" else sql("concat")
+            return sql("{function}({all})", function=function, all=join(", ", operands))
+        case "now":
+            return sql("now()")
+        case "current_date":
+            return sql("current_date")
         case _:
-            assert_never(predicate)
+            pass
+    if len(operands) == 1:
+        return sql(_OF_ONE[operation], a=operands[0])
+    return sql(_OF_TWO[operation], a=operands[0], b=operands[1])
 
 
-def _render_further(
-    predicate: NotTrue | Fenced | Applied | Counted | Search, entity: Entity, alias: str, model: Model, aliases: Aliases
-) -> Sql:
-    def inner(operand: Predicate) -> Sql:
-        return render_predicate(operand, entity, alias, model, aliases)
-
-    match predicate:
-        case NotTrue(operand):
-            return sql("({operand} is not true)", operand=inner(operand))
-        case Fenced(guard, condition):
-            return sql("(case when {guard} then {condition} end)", guard=inner(guard), condition=inner(condition))
-        case Applied(operand, operator, value):
-            tested = (
-                _render_count(operand, entity, alias, model, aliases)
-                if isinstance(operand, RowCount)
-                else _operand(operand, alias)
-            )
-            return render_test(tested, operator, render_argument(value))
-        case Counted(operand, operator, value):
-            return sql(
-                "({count} {operator} {value})",
-                count=_render_count(operand, entity, alias, model, aliases),
-                operator=_OPERATORS[operator],
-                value=render_argument(value),
-            )
-        case Search(operand, query):
-            return render_search(_operand(operand, alias), predicate, render_argument(query))
-
-
-def _render_count(count: RowCount, entity: Entity, alias: str, model: Model, aliases: Aliases) -> Sql:
-    relation = entity.relations[count.relation]
-    target = model.by_table[relation.target]
-    inner = aliases.new(target)
-    return sql(
-        "(select count(*) from {source} where {meets} and {where})",
-        source=render_source(relation, target, inner),
-        meets=render_link(relation, alias, inner, count.via, model, aliases),
-        where=render_predicate(count.where, target, inner, model, aliases),
-    )
-
-
-def _render_exists(
-    relation: Relation, where: Predicate, via: Predicate, alias: str, model: Model, aliases: Aliases
-) -> Sql:
-    target = model.by_table[relation.target]
-    inner = aliases.new(target)
-    return sql(
-        "exists (select from {source} where {meets} and {where})",
-        source=render_source(relation, target, inner),
-        meets=render_link(relation, alias, inner, via, model, aliases),
-        where=render_predicate(where, target, inner, model, aliases),
-    )
+_OF_ONE: Final[dict[Operation, LiteralString]] = {
+    "negative": "(- {a})",
+    "lower": "lower({a})",
+    "upper": "upper({a})",
+    "length": "length({a})",
+    "trim": "btrim({a})",
+    "abs": "abs({a})",
+    "round": "round({a})",
+}
+_OF_TWO: Final[dict[Operation, LiteralString]] = {
+    "+": "({a} + {b})",
+    "-": "({a} - {b})",
+    "*": "({a} * {b})",
+    "/": "({a} / nullif({b}, 0))",
+    "div": "div({a}, nullif({b}, 0))",
+    "%": "({a} % nullif({b}, 0))",
+    "^": "power({a}, {b})",
+    "&": "({a} & {b})",
+    "|": "({a} | {b})",
+    "#": "({a} # {b})",
+    # How far a bigint is shifted beyond its 64 bits is the processor's to decide otherwise.
+    "<<": "({a} << ({b} & 63)::int4)",
+    ">>": "({a} >> ({b} & 63)::int4)",
+    "round_to": "round({a}, {b})",
+    "trim_of": "btrim({a}, {b})",
+}
 
 
 def render_source(relation: Relation, target: Entity, alias: str) -> Sql:
@@ -200,29 +356,15 @@ def render_link(relation: Relation, parent: str, alias: str, via: Predicate, mod
 
 
 def table_name(entity: Entity) -> Sql:
+    """The table's name; that of result rows, which are a query of the same statement, has no schema."""
+    if not entity.table.name.schema:
+        return name(entity.table.name.name)
     return name(entity.table.name.schema, entity.table.name.name)
 
 
 def _equal(left: str, left_columns: tuple[str, ...], right: str, right_columns: tuple[str, ...]) -> Sql:
     pairs = zip(left_columns, right_columns, strict=True)
     return join(" and ", [sql("{a} = {b}", a=name(left, a), b=name(right, b)) for a, b in pairs])
-
-
-def _operand(operand: ColumnOf | JsonAt | Argument, alias: str) -> Sql:
-    match operand:
-        case ColumnOf(column, _):
-            return name(alias, column)
-        case JsonAt(ColumnOf(column, _), path, as_text):
-            return sql(
-                "({column} {operator} {path})",
-                column=name(alias, column),
-                operator=sql("#>>") if as_text else sql("#>"),
-                path=render_argument(path),
-            )
-        case Constant() | Lifted() | PrincipalValue() | VariableValue():
-            return render_argument(operand)
-        case ComposedValue() | CursorValue() | RowKeyValue():
-            return render_argument(operand)
 
 
 def _array(items: "tuple[Argument, ...] | PrincipalValue", kind: PgType) -> Sql:

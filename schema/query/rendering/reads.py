@@ -9,7 +9,8 @@ from typing import assert_never
 
 from db.catalog import Column
 from db.sql import Sql, concatenate, join, json_text, name, sql
-from schema.expression.predicate import ALWAYS, fence
+from schema.expression.predicate import ALWAYS
+from schema.expression.totality import fence
 from schema.query.plan import Argument, ColumnOutput, Output, Read, ReadOutput, TypenameOutput
 from schema.query.rendering.context import Rendering
 from schema.query.rendering.json import render_column

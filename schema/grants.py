@@ -1,0 +1,154 @@
+"""Grant: what the rules in scope give one principal on one table for one capability.
+
+Each rule is a part: on its rows, its columns. Parts add up column by column: a column can be read on the rows of every
+part that lists it, and written where each column that is written is some part's.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from db.catalog import Column
+from db.records import ColumnMask
+from schema.expression.predicate import (
+    ALWAYS,
+    ColumnOf,
+    Compare,
+    Constant,
+    IsNull,
+    Predicate,
+    PrincipalValue,
+    Value,
+    all_of,
+    any_of,
+)
+
+PresetValue = Constant | PrincipalValue
+
+
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """How a column looks on rows where `unless` does not hold; see db.records.ColumnMask."""
+
+    kind: str
+    unless: Predicate
+    text: str = ""
+
+    @classmethod
+    def of(cls, mask: ColumnMask, unless: Predicate) -> "Mask":
+        return cls(mask.kind, unless, mask.text)
+
+
+@dataclass(frozen=True, slots=True)
+class GrantPart:
+    """What one rule gives. Columns are those of the database by their names; None stands for all."""
+
+    rows: Predicate
+    read_columns: frozenset[str] | None = None
+    write_columns: frozenset[str] | None = None
+    forced: tuple[tuple[Column, PresetValue], ...] = ()
+    defaults: tuple[tuple[Column, PresetValue], ...] = ()
+    masks: Mapping[str, Mask] = field(default_factory=dict[str, Mask])
+
+    def reads(self, column: str) -> bool:
+        return self.read_columns is None or column in self.read_columns
+
+    def writes(self, column: str) -> bool:
+        """Whether a caller may give a value for the column."""
+        listed = self.write_columns is None or column in self.write_columns
+        return listed and all(column != forced.name for forced, _ in self.forced)
+
+    @property
+    def stored(self) -> Predicate:
+        """What holds of a row that was stored by this part."""
+        return all_of(self.rows, *(equals(column, value) for column, value in self.forced))
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnView:
+    """How a column looks that is not the same for every row: as it is on the rows of `plain`, masked on those of
+    `masked`, else null."""
+
+    plain: Predicate
+    masked: tuple[tuple[Predicate, Mask], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """The parts of all rules in scope; at least one."""
+
+    parts: tuple[GrantPart, ...]
+
+    @property
+    def rows(self) -> Predicate:
+        """The rows that it is about."""
+        return any_of(*(part.rows for part in self.parts))
+
+    @property
+    def columns(self) -> frozenset[str] | None:
+        """The columns that can be read on some row; None for all."""
+        found: frozenset[str] = frozenset()
+        for part in self.parts:
+            if part.read_columns is None:
+                return None
+            found |= part.read_columns
+        return found
+
+    def reads(self, column: str) -> bool:
+        """Whether the column can be read on some row."""
+        return any(part.reads(column) for part in self.parts)
+
+    def writes(self, column: str) -> bool:
+        """Whether a caller may give the column a value in some row."""
+        return any(part.writes(column) for part in self.parts)
+
+    def view(self, column: str) -> ColumnView | None:
+        """How the column looks where that depends on the row; None where it is as it is on every row of the grant."""
+        listing = [part for part in self.parts if part.reads(column)]
+        plain = [
+            all_of(part.rows, part.masks[column].unless) if column in part.masks else part.rows for part in listing
+        ]
+        shown = any_of(*plain)
+        if shown in (ALWAYS, self.rows):
+            return None
+        masked = [(part.rows, part.masks[column]) for part in listing if column in part.masks]
+        return ColumnView(shown, tuple(masked))
+
+    def before(self, columns: Iterable[str]) -> Predicate:
+        """The rows in which a caller may give these columns new values."""
+        return self._each(columns, stored=False)
+
+    def after(self, columns: Iterable[str]) -> Predicate:
+        """What holds of a row in which a caller has given these columns values."""
+        return self._each(columns, stored=True)
+
+    def presets(self, given: Iterable[str]) -> tuple[tuple[Column, PresetValue], ...]:
+        """What is stored besides the columns that the caller gives. Of several rules for a column the first says it."""
+        taken = frozenset(given)
+        found: dict[str, tuple[Column, PresetValue]] = {}
+        for part in self.parts:
+            for column, value in (*part.forced, *part.defaults):
+                if column.name not in taken:
+                    found.setdefault(column.name, (column, value))
+        return tuple(found.values())
+
+    def _each(self, columns: Iterable[str], *, stored: bool) -> Predicate:
+        def holds(parts: Iterable[GrantPart]) -> Predicate:
+            return any_of(*(part.stored if stored else part.rows for part in parts))
+
+        conditions = [
+            holds(part for part in self.parts if part.write_columns is None or name in part.write_columns)
+            for name in columns
+        ]
+        return all_of(*dict.fromkeys(conditions or [holds(self.parts)]))
+
+
+UNBOUND: Final = Grant((GrantPart(ALWAYS),))
+"""The grant of whoever no rule binds."""
+
+
+def equals(column: Column, value: Value) -> Predicate:
+    """That a row has this value in the column."""
+    if isinstance(value, Constant) and value.value is None:
+        return IsNull(ColumnOf(column.name, column.type))
+    return Compare(ColumnOf(column.name, column.type), "=", value)
