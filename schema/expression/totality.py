@@ -56,7 +56,9 @@ def can_raise(predicate: Predicate) -> bool:
         case IsNull(operand) | AnyOf(operand):
             return _can_fail(operand)
         case Matches(operand, pattern):
-            return not isinstance(pattern, Constant | Lifted) or _can_fail(operand)
+            # What is given has been checked by `like_pattern`; what a row holds has not.
+            given = isinstance(pattern, Constant | Lifted | VariableValue | ComposedValue)
+            return not given or _can_fail(operand)
         case Not(operand):
             return can_raise(operand)
         case And(operands) | Or(operands):

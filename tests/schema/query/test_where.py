@@ -24,9 +24,8 @@ from schema.expression.predicate import (
     RowCount,
     Search,
     all_of,
-    can_raise,
-    fence,
 )
+from schema.expression.totality import can_raise, fence
 from schema.expression.types import INT4, TEXT
 from schema.names import DERIVED, SHARED_TYPES, build_model, column_members, condition_members, derived_type_name
 from schema.query.building.schema import build_query_schema
