@@ -1,10 +1,13 @@
 """Model: a catalog with the names that GraphQL and expressions use for what it holds. Pure values."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Literal
 
-from db.catalog import Column, Table, TableName
+from db.catalog import Attribute, Column, Function, Parameter, PgType, Table, TableName
+from schema.spelling import free_name, legal_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,30 @@ class Entity:
     table: Table
     columns: Mapping[str, Column]
     relations: Mapping[str, Relation]
+    computed: "Mapping[str, Routine]" = field(default_factory=dict[str, "Routine"])
+
+
+@dataclass(frozen=True)
+class Routine:
+    """A function or procedure as callers see it. It gives rows of the table `rows_of`, or of `record` (its OUT
+    parameters), or else values. With `computed_on`, its first parameter takes a row of that table, and `arguments` are
+    the others by their GraphQL names."""
+
+    name: str
+    function: Function
+    arguments: Mapping[str, Parameter]
+    computed_on: TableName | None = None
+    rows_of: TableName | None = None
+    record: Entity | None = None
+
+    @property
+    def capability(self) -> Literal["select", "update"]:
+        """What a rule must grant on it."""
+        return "update" if self.function.changes_state else "select"
+
+    @property
+    def gives_nothing(self) -> bool:
+        return self.function.result.base == "void" or (self.function.is_procedure and self.record is None)
 
 
 @dataclass(frozen=True)
@@ -50,8 +77,26 @@ class Note:
 
 @dataclass(frozen=True)
 class Model:
-    """All entities, by GraphQL name and by table."""
+    """All entities, by GraphQL name and by table; `type_names` are those of enums and composite types, by the text
+    that stands for them in SQL. `routines` are those that are no computed fields; `taken` are all names
+    of types that are given already."""
 
     entities: Mapping[str, Entity]
     by_table: Mapping[TableName, Entity]
     notes: tuple[Note, ...] = ()
+    type_names: Mapping[str, str] = field(default_factory=dict[str, str])
+    routines: Mapping[str, Routine] = field(default_factory=dict[str, Routine])
+    taken: frozenset[str] = frozenset()
+
+    def type_name(self, kind: PgType) -> str:
+        """The GraphQL name of an enum or composite type."""
+        return self.type_names.get(kind.name, kind.base)
+
+
+@lru_cache(maxsize=1024)
+def attribute_names(kind: PgType) -> Mapping[str, Attribute]:
+    """The attributes of a composite type by their GraphQL names: those of columns."""
+    named: dict[str, Attribute] = {}
+    for attribute in kind.attributes:
+        named[free_name((legal_name(attribute.name),), set(named))] = attribute
+    return MappingProxyType(named)

@@ -14,14 +14,33 @@ from typing import Final, Never, cast
 
 from db.catalog import PgType
 from db.errors import InvalidValue
+from schema.enums import label_of
 from schema.errors import WrongType
+from schema.expression.composite import record_text
 from schema.expression.lift import Number
 from schema.expression.tokens import shortened
+from schema.model import attribute_names
 
 Coercion = Callable[[object], object]
 
+
+class WrittenFloat(float):
+    """A number that remembers how it was written, so that a numeric loses none of its digits."""
+
+    __slots__ = ("_text",)
+
+    def __new__(cls, text: str) -> "WrittenFloat":
+        made = super().__new__(cls, text)
+        made._text = text
+        return made
+
+    def __str__(self) -> str:
+        return self._text
+
+
 _INTEGER_BITS: Final = {"int2": 15, "int4": 31, "int8": 63}
-_MAX_FLOAT4: Final = 3.4028234663852886e38
+# What rounds to the largest float4 is one: PostgreSQL writes that as 3.4028235e+38.
+_MAX_FLOAT4: Final = 3.4028235677973362e38
 _MAX_ARRAY_DIMENSIONS: Final = 6
 _MAX_DIGITS: Final = 1000
 _NUMERIC_TYPE: Final = PgType("numeric", "numeric")
@@ -91,6 +110,8 @@ def _coercion(pg_type: PgType) -> Coercion:
             return _array_coercion(pg_type.element)
         case ("enum", _):
             return lambda value: _label(value, pg_type)
+        case ("composite", _) if pg_type.attributes:
+            return lambda value: _composite(value, pg_type)
         case (_, ("int2" | "int4" | "int8") as base):
             return lambda value: _integer(value, pg_type, _INTEGER_BITS[base])
         case (_, "float4"):
@@ -114,6 +135,11 @@ def _coercion(pg_type: PgType) -> Coercion:
 def _array_coercion(element: PgType) -> Coercion:
     coerce = _coercion(element)
 
+    def whole(value: object) -> object:
+        made = items(value, 1)
+        _length(made)
+        return made
+
     def items(value: object, depth: int) -> object:
         if value is None:
             return None
@@ -124,7 +150,18 @@ def _array_coercion(element: PgType) -> Coercion:
         return [items(item, depth + 1) for item in cast("list[object]", value)]
 
     # A single value for a list is a list of one (GraphQL September 2025, 3.12 List, Input Coercion).
-    return lambda value: items(cast("object", value) if isinstance(value, list | tuple) else [value], 1)
+    return lambda value: whole(cast("object", value) if isinstance(value, list | tuple) else [value])
+
+
+def _length(value: object) -> tuple[int, ...]:
+    """The length of an array in each of its dimensions. Raises InvalidValue where they differ: the driver would."""
+    if not isinstance(value, list):
+        return ()
+    items = cast("list[object]", value)
+    lengths = {_length(item) for item in items}
+    if len(lengths) > 1:
+        raise InvalidValue("The lists within an array must all have the same length.")
+    return (len(items), *(lengths.pop() if lengths else ()))
 
 
 def _integer(value: object, pg_type: PgType, bits: int) -> int:
@@ -202,9 +239,21 @@ def _text(value: object) -> str:
 def _label(value: object, pg_type: PgType) -> str:
     if not isinstance(value, str):
         _refuse_kind(value, pg_type)
-    if value not in pg_type.labels:
+    label = label_of(pg_type.labels, str(value))
+    if label is None:
         _refuse(value, pg_type)
-    return str(value)
+    return label
+
+
+def _composite(value: object, pg_type: PgType) -> str:
+    """A record in its text form, from an object of its attributes by their GraphQL names, or as that text already."""
+    if not isinstance(value, dict):
+        return _written(value, pg_type, with_numbers=False)
+    given = cast("dict[str, object]", value)
+    names = attribute_names(pg_type)
+    if unknown := given.keys() - names.keys():
+        raise WrongType(f"{pg_type.name} has no attribute {shortened(min(unknown))!r}.")
+    return record_text([coercer(each.type)(given.get(name)) for name, each in names.items()])
 
 
 def _json(value: object) -> str:

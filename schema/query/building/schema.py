@@ -19,11 +19,14 @@ from graphql import (
     specified_directives,
 )
 
-from schema.model import Entity, Model, Relation
+from db.catalog import TableName
+from schema.comments import comment_of
+from schema.model import Entity, Model, Relation, Routine
 from schema.query.building.aggregates import AggregateTypes
 from schema.query.building.arguments import key_arguments, list_arguments
 from schema.query.building.conditions import RowArguments
-from schema.query.building.scalars import column_scalar
+from schema.query.building.routines import MayCall, RoutineTypes
+from schema.query.building.types import ValueTypes
 
 RowOperation = Literal["select", "insert", "update", "delete"]
 RootOperation = RowOperation
@@ -46,24 +49,32 @@ class RootField:
 
 @dataclass(frozen=True)
 class QuerySchema:
-    """The types, what their root fields stand for, and the tables under `Aggregates`, by the names of the fields."""
+    """The types, what their root fields stand for, and the tables under `Aggregates`, by the names of the fields;
+    `calls` are the mutations that call something."""
 
     graphql: GraphQLSchema
     model: Model
     fields: Mapping[str, RootField]
     aggregates: Mapping[str, Entity] = field(default_factory=dict[str, Entity])
+    calls: Mapping[str, Routine] = field(default_factory=dict[str, Routine])
 
 
-def build_query_schema(model: Model, may: May) -> QuerySchema:
+def _no_calls(_: Routine) -> bool:
+    return False
+
+
+def build_query_schema(model: Model, may: May, may_call: MayCall = _no_calls) -> QuerySchema:
     """The schema of whoever `may` speaks for. Every type is passed by name, so that building never recurses."""
-    builder = _Builder(model, may)
+    builder = _Builder(model, may, may_call)
     objects = {entity.name: builder.object_type(entity) for entity in builder.visible()}
     builder.objects.update(objects)
     aggregates = builder.aggregate_types()
     query, mutation = builder.query_fields(), builder.mutation_fields()
     if query:
         query["Aggregates"] = GraphQLField(aggregates.root())
-    else:
+    if (functions := builder.routines.functions()) is not None:
+        query["Functions"] = GraphQLField(functions)
+    if not query:
         query = {"_nothing": GraphQLField(GraphQLBoolean, description="This role may read no table.")}
     graphql = GraphQLSchema(
         query=GraphQLObjectType("Query", query),
@@ -71,17 +82,22 @@ def build_query_schema(model: Model, may: May) -> QuerySchema:
         types=[*objects.values(), *builder.inputs.values(), *aggregates.types],
         directives=specified_directives,
     )
-    return QuerySchema(graphql, model, MappingProxyType(builder.roots), aggregates.fields)
+    return QuerySchema(
+        graphql, model, MappingProxyType(builder.roots), aggregates.fields, MappingProxyType(builder.calls)
+    )
 
 
 class _Builder:
-    def __init__(self, model: Model, may: May) -> None:
+    def __init__(self, model: Model, may: May, may_call: MayCall) -> None:
         self.model = model
         self.may = may
         self.objects: dict[str, GraphQLObjectType] = {}
         self.inputs: dict[str, GraphQLInputObjectType] = {}
+        self.types = ValueTypes(model)
+        self.calls: dict[str, Routine] = {}
         self.roots: dict[str, RootField] = {}
         self.rows = RowArguments(model, self._may_follow)
+        self.routines = RoutineTypes(model, self.types, may_call, self._object_of, self.rows.of)
 
     def visible(self) -> list[Entity]:
         return [
@@ -92,18 +108,21 @@ class _Builder:
 
     def object_type(self, entity: Entity) -> GraphQLObjectType:
         return GraphQLObjectType(
-            entity.name, lambda: self._object_fields(entity), description=entity.table.comment or None
+            entity.name, lambda: self._object_fields(entity), description=comment_of(entity.table.comment).description
         )
 
     def _object_fields(self, entity: Entity) -> dict[str, GraphQLField]:
         readable = self.may(entity, "select")
         fields: dict[str, GraphQLField] = {}
         for name, column in entity.columns.items():
-            scalar = column_scalar(entity.table, column)
+            comment = comment_of(column.comment)
+            kind = self.types.column_output(entity.table, column)
             if readable or column.name in entity.table.primary_key:
                 required = column.not_null or column.name in entity.table.primary_key
                 fields[name] = GraphQLField(
-                    GraphQLNonNull(scalar) if required else scalar, description=column.comment or None
+                    GraphQLNonNull(kind) if required else kind,
+                    description=comment.description,
+                    deprecation_reason=comment.deprecation,
                 )
         for name, relation in entity.relations.items() if readable else ():
             if not self._may_follow(relation):
@@ -115,6 +134,8 @@ class _Builder:
                 if relation.many
                 else GraphQLField(kind)
             )
+        if readable:
+            fields |= self.routines.computed(entity)
         return fields or {"_nothing": GraphQLField(GraphQLBoolean, description="This role may read no column.")}
 
     def _may_follow(self, relation: Relation) -> bool:
@@ -127,11 +148,13 @@ class _Builder:
         fields: dict[str, GraphQLField] = {}
         for entity in self.model.entities.values():
             if self.may(entity, "select"):
+                comment = comment_of(entity.table.comment)
                 self.roots[entity.name] = RootField("select", entity)
                 fields[entity.name] = GraphQLField(
                     GraphQLList(self.objects[entity.name]),
                     args={**list_arguments(), **self.rows.of(entity)},
-                    description=entity.table.comment or None,
+                    description=comment.description,
+                    deprecation_reason=comment.deprecation,
                 )
         return fields
 
@@ -142,6 +165,7 @@ class _Builder:
             self._may_follow,
             rows=lambda entity: self.objects[entity.name],
             row_arguments=self.rows,
+            value_types=self.types,
         )
 
     def mutation_fields(self) -> dict[str, GraphQLField]:
@@ -156,7 +180,14 @@ class _Builder:
                 self._mutation(fields, "update", "update", entity, GraphQLField(kind, args=given))
             if keys and self.may(entity, "delete") and entity.table.is_updatable:
                 self._mutation(fields, "delete", "delete", entity, GraphQLField(kind, args=keys))
+        for name, (routine, call) in self.routines.mutations().items():
+            self.calls[name] = routine
+            fields[name] = call
         return fields
+
+    def _object_of(self, table: TableName) -> GraphQLObjectType | None:
+        entity = self.model.by_table.get(table)
+        return self.objects[entity.name] if entity is not None and self.may(entity, "select") else None
 
     def _mutation(
         self,
@@ -175,7 +206,10 @@ class _Builder:
             self.inputs[entity.name] = GraphQLInputObjectType(
                 f"{entity.name}Input",
                 {
-                    name: GraphQLInputField(column_scalar(entity.table, column), description=column.comment or None)
+                    name: GraphQLInputField(
+                        self.types.column_input(entity.table, column),
+                        description=comment_of(column.comment).description,
+                    )
                     for name, column in entity.columns.items()
                     if column.is_writable
                 },

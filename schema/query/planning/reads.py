@@ -6,10 +6,12 @@ from graphql import FieldNode
 
 from db.catalog import Column
 from schema.errors import AccessDenied
-from schema.expression.predicate import ALWAYS, all_of
+from schema.expression.predicate import ALWAYS, Predicate, all_of
 from schema.model import Entity, Relation
 from schema.query.building.scalars import is_key
-from schema.query.plan import Argument, ColumnOutput, Output, Read, ReadOutput, TypenameOutput
+from schema.query.plan import Argument, ColumnOutput, CompositeOutput, Output, Read, ReadOutput, TypenameOutput
+from schema.query.planning import calls
+from schema.query.planning.attributes import is_composite, plan_attributes
 from schema.query.planning.context import Planning
 from schema.query.planning.filters import plan_filter
 from schema.query.planning.orders import plan_distinct_on, plan_order_by, plan_ordering
@@ -30,9 +32,11 @@ def plan_rows(
     relation: Relation | None = None,
     *,
     by_keys: bool = False,
+    grant: Predicate | None = None,
 ) -> Read:
     """The rows that the arguments of a field pick and order: `filter` and `where`, `ordering` and `order_by`,
-    `distinct_on`, and a page of them. `by_keys` makes it a page that has cursors, whatever is given."""
+    `distinct_on`, and a page of them. `by_keys` makes it a page that has cursors, whatever is given; `grant`
+    takes the place of the one on the entity."""
     order = (
         *plan_ordering(planning, entity, planning.argument(node, "ordering")),
         *plan_order_by(planning, entity, planning.argument(node, "order_by")),
@@ -40,7 +44,7 @@ def plan_rows(
     page = plan_pages(planning, entity, node, order, by_keys=by_keys)
     return Read(
         entity=entity,
-        grant=planning.grant(entity, "select"),
+        grant=planning.grant(entity, "select") if grant is None else grant,
         outputs=outputs,
         relation=relation,
         via=planning.via(relation) if relation else None,
@@ -77,7 +81,11 @@ def _output(planning: Planning, entity: Entity, key: str, nodes: Sequence[FieldN
     if name == "__typename":
         return TypenameOutput(key, entity.name)
     if column := entity.columns.get(name):
+        if is_composite(column.type) and not is_key(entity.table, column):
+            return CompositeOutput(key, column, plan_attributes(planning, column.type, nodes))
         return ColumnOutput(key, column, as_id=is_key(entity.table, column))
+    if routine := entity.computed.get(name):
+        return calls.plan_computed(planning, entity, routine, key, nodes)
     relation = entity.relations[name]
     target = planning.model.by_table[relation.target]
     if relation.many:
