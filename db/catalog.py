@@ -1,7 +1,7 @@
 """What a tenant's database holds, as frozen values. Names are those of the database, untouched."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
 from typing import Literal
@@ -11,14 +11,26 @@ RelationKind = Literal["table", "view", "materialized_view", "foreign_table", "p
 
 @dataclass(frozen=True, slots=True)
 class PgType:
-    """A PostgreSQL type as a column has it. `base` is the built-in type under a domain; `name` quotes itself when
-    needed and can be written behind `::`."""
+    """A PostgreSQL type as a column has it. A domain is the type under it; `name` quotes itself when needed and can be
+    written behind `::`; `base` is its bare name. `row_of` is the table whose rows a composite type describes."""
 
     name: str
     base: str
-    kind: Literal["base", "enum", "domain", "composite", "range", "array"] = "base"
+    kind: Literal["base", "enum", "domain", "composite", "range", "array", "pseudo"] = "base"
     element: "PgType | None" = None
     labels: tuple[str, ...] = ()
+    schema: str = "pg_catalog"
+    attributes: "tuple[Attribute, ...]" = ()
+    row_of: "TableName | None" = None
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """A field of a composite type."""
+
+    name: str
+    type: PgType
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +87,44 @@ class Table:
         return MappingProxyType({column.name: column for column in self.columns})
 
 
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """What a function is given; `name` is empty where it has none."""
+
+    name: str
+    type: PgType
+    has_default: bool = False
+    is_variadic: bool = False
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function or procedure that the gateway's database user may call. `outputs` are its OUT parameters and the
+    columns of `returns table`; then `result` is a pseudo-type. A procedure without outputs, and what returns `void`,
+    gives nothing."""
+
+    name: TableName
+    parameters: tuple[Parameter, ...]
+    result: PgType
+    outputs: tuple[Attribute, ...] = ()
+    returns_set: bool = False
+    volatility: Literal["immutable", "stable", "volatile"] = "volatile"
+    is_strict: bool = False
+    is_procedure: bool = False
+    comment: str | None = None
+
+    @property
+    def changes_state(self) -> bool:
+        return self.is_procedure or self.volatility == "volatile"
+
+
 @dataclass(frozen=True)
 class Catalog:
-    """Tables and views in the order of their names. `fingerprint` changes when anything here does."""
+    """Tables and views, and functions, in the order of their names. `fingerprint` changes when anything here does."""
 
     tables: tuple[Table, ...]
     fingerprint: str = ""
-    version: int = field(default=0)
+    functions: tuple[Function, ...] = ()
 
     @cached_property
     def by_name(self) -> Mapping[TableName, Table]:

@@ -3,11 +3,22 @@
 import hashlib
 from collections.abc import Sequence
 from importlib.resources import files
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, Literal, Protocol
 
 import orjson
 
-from db.catalog import Catalog, Column, ForeignKey, PgType, RelationKind, Table, TableName
+from db.catalog import (
+    Attribute,
+    Catalog,
+    Column,
+    ForeignKey,
+    Function,
+    Parameter,
+    PgType,
+    RelationKind,
+    Table,
+    TableName,
+)
 
 _QUERY: Final = files("db").joinpath("catalog.sql").read_text("utf-8")
 _KINDS: Final[dict[str, RelationKind]] = {
@@ -17,6 +28,11 @@ _KINDS: Final[dict[str, RelationKind]] = {
     "f": "foreign_table",
     "p": "partitioned_table",
 }
+_VOLATILITIES: Final[dict[str, Literal["immutable", "stable", "volatile"]]] = {
+    "i": "immutable",
+    "s": "stable",
+    "v": "volatile",
+}
 
 
 class Reader(Protocol):
@@ -24,26 +40,58 @@ class Reader(Protocol):
 
 
 async def read_catalog(database: Reader, schemas: Sequence[str]) -> Catalog:
-    """Tables and views of the given schemas, in the order of their names."""
+    """Tables, views and functions of the given schemas, in the order of their names."""
     return parse_catalog(await database.fetch_text(_QUERY, [list(schemas)]))
 
 
 def parse_catalog(answer: bytes) -> Catalog:
     """The catalog that the query's JSON describes; its fingerprint is a digest of that JSON."""
+    found: dict[str, list[dict[str, Any]]] = orjson.loads(answer)
+    types = _Types(found["types"])
     return Catalog(
-        tables=tuple(_table(row) for row in cast("list[dict[str, Any]]", orjson.loads(answer))),
+        tables=tuple(_table(row, types) for row in found["tables"]),
         fingerprint=hashlib.sha256(answer).hexdigest()[:16],
+        functions=tuple(_function(row, types) for row in found["functions"]),
     )
 
 
-def _table(row: dict[str, Any]) -> Table:
-    keys: list[dict[str, Any]] = row["keys"]
+class _Types:
+    """The types of a catalog by their oids, each made once."""
+
+    def __init__(self, rows: list[dict[str, Any]]) -> None:
+        self._rows = {int(row["oid"]): row for row in rows}
+        self._made: dict[int, PgType] = {}
+
+    def get(self, oid: int) -> PgType:
+        made = self._made.get(oid)
+        if made is None:
+            made = self._made[oid] = self._make(self._rows[oid])
+        return made
+
+    def _make(self, row: dict[str, Any]) -> PgType:
+        if row["kind"] == "domain":
+            return self.get(int(row["domain_over"]))
+        return PgType(
+            name=row["name"],
+            base=row["base"],
+            kind=row["kind"],
+            element=self.get(int(row["element"])) if row["element"] else None,
+            labels=tuple(row["labels"] or ()),
+            schema=row["schema"],
+            attributes=tuple(Attribute(name, self.get(int(oid))) for name, oid in row["attributes"] or ()),
+            row_of=TableName(*row["row_of"]) if row["row_of"] else None,
+            comment=row["comment"],
+        )
+
+
+def _table(row: dict[str, Any], types: _Types) -> Table:
+    keys: list[dict[str, Any]] = row["keys"] or []
     return Table(
         name=TableName(row["schema"], row["name"]),
-        columns=tuple(_column(column) for column in row["columns"]),
+        columns=tuple(_column(column, types) for column in row["columns"] or ()),
         primary_key=next((tuple(key["columns"]) for key in keys if key["primary"]), ()),
         unique_keys=tuple(tuple(key["columns"]) for key in keys if not key["primary"]),
-        foreign_keys=tuple(_foreign_key(key) for key in row["foreign_keys"]),
+        foreign_keys=tuple(_foreign_key(key) for key in row["foreign_keys"] or ()),
         kind=_KINDS[row["kind"]],
         comment=row["comment"],
         is_insertable=row["insertable"],
@@ -51,11 +99,11 @@ def _table(row: dict[str, Any]) -> Table:
     )
 
 
-def _column(row: dict[str, Any]) -> Column:
+def _column(row: dict[str, Any], types: _Types) -> Column:
     identities: dict[str, Any] = {"": "", "a": "always", "d": "by default"}
     return Column(
         name=row["name"],
-        type=_type(row["type"]),
+        type=types.get(int(row["type"])),
         not_null=row["not_null"],
         has_default=row["has_default"],
         is_generated=row["generated"],
@@ -66,20 +114,34 @@ def _column(row: dict[str, Any]) -> Column:
     )
 
 
-def _type(row: dict[str, Any]) -> PgType:
-    return PgType(
-        name=row["name"],
-        base=row["base"],
-        kind=row["kind"],
-        element=_type(row["element"]) if row["element"] else None,
-        labels=tuple(row["labels"] or ()),
-    )
-
-
 def _foreign_key(row: dict[str, Any]) -> ForeignKey:
     return ForeignKey(
         name=row["name"],
         columns=tuple(row["columns"]),
         target=TableName(row["schema"], row["table"]),
         target_columns=tuple(row["target_columns"]),
+    )
+
+
+def _function(row: dict[str, Any], types: _Types) -> Function:
+    oids: list[Any] = row["types"]
+    modes: list[str] = row["modes"] or ["i"] * len(oids)
+    names: list[str] = row["names"] or [""] * len(oids)
+    all_of_them = [(name, types.get(int(oid)), mode) for name, oid, mode in zip(names, oids, modes, strict=True)]
+    inputs = [each for each in all_of_them if each[2] in "ibv"]
+    # Only the last ones can have defaults (PostgreSQL: CREATE FUNCTION).
+    first_default = len(inputs) - int(row["defaults"])
+    return Function(
+        name=TableName(row["schema"], row["name"]),
+        parameters=tuple(
+            Parameter(name, kind, has_default=index >= first_default, is_variadic=mode == "v")
+            for index, (name, kind, mode) in enumerate(inputs)
+        ),
+        result=types.get(int(row["result"])),
+        outputs=tuple(Attribute(name, kind) for name, kind, mode in all_of_them if mode in "obt"),
+        returns_set=row["set"],
+        volatility=_VOLATILITIES[row["volatility"]],
+        is_strict=row["strict"],
+        is_procedure=row["procedure"],
+        comment=row["comment"],
     )

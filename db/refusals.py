@@ -62,7 +62,9 @@ def refusal_of(error: asyncpg.PostgresError) -> StoreError:
             return StatementTimedOut()
         case "42501":
             return DatabasePermissionDenied()
-        case "42P01" | "42703" | "42883" | "0A000":
+        case "42P01" | "42703" | "42883" | "42704":
+            return CatalogOutdated()
+        case "0A000" if str(error).startswith("cached plan"):
             return CatalogOutdated()
         case _ if state[:2] in {"22", "2F"}:
             return InvalidValue("A value is not valid for its type.")

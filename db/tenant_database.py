@@ -16,14 +16,7 @@ from db.engines import asyncpg_dsn
 from db.errors import DatabaseUnavailable, StatementTimedOut, StoreError
 from db.outcome import TRANSACTION_ID, TRANSACTION_STATUS, is_committed
 from db.refusals import refusal_of
-
-#: Types whose arguments travel in PostgreSQL's own text form: PostgreSQL checks them when they are bound, before it
-#: looks at any row, and nothing is lost on the way.
-TEXT_TYPES: Final = (
-    *("numeric", "money", "date", "time", "timetz", "timestamp", "timestamptz", "interval", "uuid", "oid", "char"),
-    *("json", "jsonb", "jsonpath", "xml", "bytea", "bit", "varbit", "tsvector", "tsquery", "pg_lsn"),
-    *("inet", "cidr", "macaddr", "macaddr8", "point", "line", "lseg", "box", "path", "polygon", "circle"),
-)
+from db.text_types import TEXT_TYPES
 
 OVERRUN_SECONDS: Final = 1.0
 #: What the driver keeps besides: the statements by which it looks types up.
@@ -197,6 +190,8 @@ class TenantDatabase:
                 "timezone": "UTC",
                 "datestyle": "ISO",
                 "bytea_output": "hex",
+                "intervalstyle": "postgres",
+                "extra_float_digits": "1",
             },
         )
         await _speak_text(connection)

@@ -20,8 +20,24 @@ from schema.expression.tokens import shortened
 
 Coercion = Callable[[object], object]
 
+
+class WrittenFloat(float):
+    """A number that remembers how it was written, so that a numeric loses none of its digits."""
+
+    __slots__ = ("_text",)
+
+    def __new__(cls, text: str) -> "WrittenFloat":
+        made = super().__new__(cls, text)
+        made._text = text
+        return made
+
+    def __str__(self) -> str:
+        return self._text
+
+
 _INTEGER_BITS: Final = {"int2": 15, "int4": 31, "int8": 63}
-_MAX_FLOAT4: Final = 3.4028234663852886e38
+# What rounds to the largest float4 is one: PostgreSQL writes that as 3.4028235e+38.
+_MAX_FLOAT4: Final = 3.4028235677973362e38
 _MAX_ARRAY_DIMENSIONS: Final = 6
 _MAX_DIGITS: Final = 1000
 _NUMERIC_TYPE: Final = PgType("numeric", "numeric")
@@ -114,6 +130,11 @@ def _coercion(pg_type: PgType) -> Coercion:
 def _array_coercion(element: PgType) -> Coercion:
     coerce = _coercion(element)
 
+    def whole(value: object) -> object:
+        made = items(value, 1)
+        _length(made)
+        return made
+
     def items(value: object, depth: int) -> object:
         if value is None:
             return None
@@ -124,7 +145,18 @@ def _array_coercion(element: PgType) -> Coercion:
         return [items(item, depth + 1) for item in cast("list[object]", value)]
 
     # A single value for a list is a list of one (GraphQL September 2025, 3.12 List, Input Coercion).
-    return lambda value: items(cast("object", value) if isinstance(value, list | tuple) else [value], 1)
+    return lambda value: whole(cast("object", value) if isinstance(value, list | tuple) else [value])
+
+
+def _length(value: object) -> tuple[int, ...]:
+    """The length of an array in each of its dimensions. Raises InvalidValue where they differ: the driver would."""
+    if not isinstance(value, list):
+        return ()
+    items = cast("list[object]", value)
+    lengths = {_length(item) for item in items}
+    if len(lengths) > 1:
+        raise InvalidValue("The lists within an array must all have the same length.")
+    return (len(items), *(lengths.pop() if lengths else ()))
 
 
 def _integer(value: object, pg_type: PgType, bits: int) -> int:

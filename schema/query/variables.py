@@ -31,6 +31,7 @@ from graphql.utilities.coerce_input_value import (
 )
 
 from db.errors import PublicError
+from schema.expression.coerce import WrittenFloat
 from schema.query.errors import Fault, VariablesInvalid, clip
 
 Path: TypeAlias = tuple[str | int, ...]
@@ -50,6 +51,8 @@ INT_RANGE = range(-(2**31), 2**31)
 # Every repetition is bounded and followed by something it cannot match itself: linear in the length of the text.
 _WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,20}(?:\.0{1,20})?")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]{1,400}(?:\.[0-9]{0,400})?|\.[0-9]{1,400})(?:[eE][+-]?[0-9]{1,4})?")
+# As PostgreSQL writes them, and so as they stand in answers: JSON has no such numbers.
+_NOT_FINITE = frozenset({"NaN", "Infinity", "-Infinity"})
 
 
 class _Refused(Exception):
@@ -159,10 +162,18 @@ def _coerce(value: object, type_: InputType, path: Path, wire: bool) -> object: 
             # One value stands for a list of one (section 3.12).
             return [_coerce(value, type_.of_type, path, wire)]
         items = cast("list[object]", value)
-        return [_coerce(item, type_.of_type, (*path, index), wire) for index, item in enumerate(items)]
+        return [
+            _coerce(item, type_ if _is_nested(item, type_.of_type) else type_.of_type, (*path, index), wire)
+            for index, item in enumerate(items)
+        ]
     if isinstance(type_, GraphQLEnumType):
         return _coerce_enum(value, type_, path, wire)
     return _coerce_object(value, type_, path, wire)
+
+
+def _is_nested(item: object, of_type: InputType) -> bool:
+    """Whether a list stands where the type has a scalar: arrays of PostgreSQL have as many dimensions as one likes."""
+    return isinstance(item, list) and isinstance(of_type, GraphQLScalarType | GraphQLEnumType)
 
 
 def _coerce_object(value: object, type_: GraphQLInputObjectType, path: Path, wire: bool) -> object:  # noqa: FBT001
@@ -228,13 +239,17 @@ def _read_int(value: object) -> int | None:
 def _read_float(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
-    if isinstance(value, str) and not _NUMBER.fullmatch(value := value.strip()):
-        return None
+    if isinstance(value, str):
+        text = value.strip()
+        if text in _NOT_FINITE:
+            return WrittenFloat(text)
+        number = WrittenFloat(text) if _NUMBER.fullmatch(text) else None
+        return number if number is not None and math.isfinite(number) else None
     try:
         number = float(value)
     except OverflowError:
         return None
-    return number if math.isfinite(number) else None
+    return (number if isinstance(value, float) else WrittenFloat(str(value))) if math.isfinite(number) else None
 
 
 def _read_string(value: object) -> str | None:

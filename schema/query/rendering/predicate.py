@@ -6,6 +6,7 @@ from typing import Final, LiteralString, assert_never
 
 from db.catalog import PgType
 from db.sql import Sql, join, name, slot, sql
+from db.text_types import TEXT_TYPES
 from schema.expression.predicate import (
     ALWAYS,
     Aggregated,
@@ -70,11 +71,20 @@ _OPERATORS: dict[Comparison, Sql] = {
 }
 
 
+#: Types whose arrays travel as arrays of that type, in binary.
+_BINARY = frozenset({"int2", "int4", "int8", "float4", "float8", "bool", "text", "varchar", "bpchar", "name"})
+
+
 def render_argument(value: Argument) -> Sql:
     """A slot of the value's type. What asyncpg cannot send as that type goes as text and is cast."""
-    if value.type.kind in {"range", "composite"}:
-        return sql("{text}::{type}", text=slot(value, "text"), type=_type_name(value.type))
-    return slot(value, value.type.name)
+    kind = value.type
+    if kind.kind == "array" and kind.element is not None:
+        if kind.element.kind == "base" and kind.element.base in _BINARY:
+            return slot(value, kind.name)
+        return sql("{texts}::{type}", texts=slot(value, "text[]"), type=_type_name(kind))
+    if kind.kind == "enum" or (kind.kind == "base" and (kind.base in _BINARY or kind.base in TEXT_TYPES)):
+        return slot(value, kind.name)
+    return sql("{text}::{type}", text=slot(value, "text"), type=_type_name(kind))
 
 
 def _type_name(kind: PgType) -> Sql:
