@@ -226,9 +226,7 @@ async def test_an_array_of_every_type_comes_back_with_its_nulls(everything: Ever
 
         answer = await everything.store(column, [sent_as(kind, value) for value in sent])
 
-        expected = await everything.plain.fetchval(
-            f"select $1::text[]::pg_catalog.{quoted(kind)}[]::text", sent
-        )
+        expected = await everything.plain.fetchval(f"select $1::text[]::pg_catalog.{quoted(kind)}[]::text", sent)
         assert await everything.text_of(column) == expected, kind
         assert answer[-1] is None
         assert len(answer) == len(sent)

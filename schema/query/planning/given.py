@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TypeAlias, cast
 
 from graphql import (
+    FloatValueNode,
     ListValueNode,
     NullValueNode,
     ObjectValueNode,
@@ -19,7 +20,7 @@ from graphql import (
 )
 
 from db.catalog import PgType
-from schema.expression.coerce import Coercion, coercer
+from schema.expression.coerce import Coercion, WrittenFloat, coercer
 from schema.expression.predicate import ComposedValue, Constant, VariableValue
 
 Variables: TypeAlias = Mapping[str, object]
@@ -65,6 +66,8 @@ class Written:
                 return [item.plain() for item in self.items()]
             case ObjectValueNode():
                 return {name: member.plain() for name, member in self.fields()}
+            case FloatValueNode():
+                return WrittenFloat(self.node.value)
             case _:
                 return value_from_ast_untyped(self.node)
 
