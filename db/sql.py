@@ -70,6 +70,19 @@ def join(separator: LiteralString, parts: Iterable[Sql]) -> Sql:
     return Sql(tuple(pieces))
 
 
+def quoted(text: str) -> Sql:
+    """A quoted constant (PostgreSQL: String Constants). Texts of requests are arguments; this is for those of the
+    catalog, such as labels.
+
+    >>> quoted("it's").pieces
+    ("'it''s'",)
+    """
+    # With standard_conforming_strings off a backslash would escape; E'' means the same under both.
+    if "\\" in text:
+        return Sql((" E'" + text.replace("\\", "\\\\").replace("'", "''") + "'",))
+    return Sql(("'" + text.replace("'", "''") + "'",))
+
+
 def json_text(*parts: LiteralString | tuple[str]) -> Sql:
     """A quoted constant put together from own punctuation and, each in a tuple, GraphQL names.
 

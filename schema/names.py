@@ -11,13 +11,14 @@
    it. So does, within such a type, the name of a column that means something else there (`_and`, `null`).
 """
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Final, TypeVar
 
-from db.catalog import Catalog, Column, ForeignKey, Table, TableName
+from db.catalog import Catalog, Column, ForeignKey, PgType, Table, TableName
+from schema.enums import mapped_labels
 from schema.model import Entity, Junction, Model, Note, Relation
+from schema.spelling import free_name, legal_name, singular
 
 _SCALARS: Final = frozenset(
     {"String", "Int", "Float", "Boolean", "ID", "DateTime", "Date", "Time", "UUID", "BigInt", "GenericScalar"}
@@ -40,40 +41,7 @@ DERIVED: Final = (
 )
 _CONDITION_WORDS: Final = frozenset({"_and", "_or", "_not", "_compare"})
 _NO_ENUM_VALUES: Final = frozenset({"true", "false", "null"})
-_INVARIABLE: Final = ("ss", "us", "is", "species", "series", "news")
 Thing = TypeVar("Thing")
-_IRREGULAR: Final = {"people": "person", "children": "child", "men": "man", "women": "woman", "movies": "movie"}
-
-
-def legal_name(text: str) -> str:
-    """A GraphQL name as near to the text as can be.
-
-    >>> legal_name("2nd place"), legal_name("__x"), legal_name("productCode")
-    ('_2nd_place', '_x', 'productCode')
-    """
-    legal = re.sub(r"[^_0-9A-Za-z]", "_", text)
-    if legal.startswith("__"):
-        legal = "_" + legal.lstrip("_")
-    return "_" + legal if not legal or legal[0].isdigit() else legal
-
-
-def singular(word: str) -> str:
-    """The singular of an English plural, by its last part; what is singular already stays.
-
-    >>> [singular(word) for word in ("devii_users", "status_value", "species", "categories", "classes", "airlines")]
-    ['devii_user', 'status_value', 'species', 'category', 'class', 'airline']
-    """
-    head, separator, tail = word.rpartition("_")
-    lower = tail.lower()
-    if lower in _IRREGULAR:
-        return head + separator + _IRREGULAR[lower]
-    if not lower.endswith("s") or lower.endswith(_INVARIABLE):
-        return word
-    if lower.endswith("ies") and len(lower) > 4:
-        return word[:-3] + "y"
-    if lower.endswith(("sses", "xes", "ches", "shes", "zzes")):
-        return word[:-2]
-    return word[:-1]
 
 
 def derived_type_name(model: Model, entity: Entity, suffix: str) -> str:
@@ -109,7 +77,8 @@ def _beside(words: frozenset[str], things: Mapping[str, Thing]) -> Mapping[str, 
 def build_model(catalog: Catalog) -> Model:
     """The catalog under its GraphQL names, with a note for each name that could not be kept."""
     notes: list[Note] = []
-    names = _entity_names(catalog, notes)
+    taken = set(_RESERVED)
+    names = _entity_names(catalog, taken, notes)
     columns = {table.name: _columns(table, notes) for table in catalog.tables}
     relations = {
         table.name: _relations(table, catalog, names, set(columns[table.name]), notes) for table in catalog.tables
@@ -127,15 +96,15 @@ def build_model(catalog: Catalog) -> Model:
     return Model(
         entities=MappingProxyType({entity.name: entity for entity in sorted(entities, key=lambda each: each.name)}),
         by_table=MappingProxyType({entity.table.name: entity for entity in entities}),
+        type_names=MappingProxyType(_type_names(catalog, taken, notes)),
         notes=tuple(notes),
     )
 
 
-def _entity_names(catalog: Catalog, notes: list[Note]) -> dict[TableName, str]:
-    taken: set[str] = set(_RESERVED)
+def _entity_names(catalog: Catalog, taken: set[str], notes: list[Note]) -> dict[TableName, str]:
     names: dict[TableName, str] = {}
     for table in sorted(catalog.tables, key=lambda each: (each.name.schema != "public", each.name)):
-        name = _free((legal_name(table.name.name), legal_name(f"{table.name.schema}_{table.name.name}")), taken)
+        name = free_name((legal_name(table.name.name), legal_name(f"{table.name.schema}_{table.name.name}")), taken)
         if name != table.name.name:
             notes.append(Note(str(table.name), f"is called {name}: its own name is taken or not one for GraphQL"))
         taken |= {name, name + "Input"}
@@ -143,10 +112,38 @@ def _entity_names(catalog: Catalog, notes: list[Note]) -> dict[TableName, str]:
     return names
 
 
+def _type_names(catalog: Catalog, taken: set[str], notes: list[Note]) -> dict[str, str]:
+    """The names of the enums and composite types of columns, by what they are called in SQL."""
+    found: dict[str, PgType] = {}
+    for table in catalog.tables:
+        for column in table.columns:
+            _collect_named(column.type, found)
+    names: dict[str, str] = {}
+    for kind in sorted(found.values(), key=lambda each: (each.schema != "public", each.schema, each.base)):
+        base = f"{kind.base}_row" if kind.row_of else kind.base
+        name = free_name((legal_name(base), legal_name(f"{kind.schema}_{base}")), taken)
+        if name != kind.base:
+            notes.append(Note(f"type {kind.schema}.{kind.base}", f"is called {name}"))
+        for label, mapped in mapped_labels(kind.labels).items():
+            notes.append(Note(f"label {label!r} of {kind.schema}.{kind.base}", f"is called {mapped}"))
+        taken |= {name, name + "Input"}
+        names[kind.name] = name
+    return names
+
+
+def _collect_named(kind: PgType, found: dict[str, PgType]) -> None:
+    if kind.element is not None:
+        _collect_named(kind.element, found)
+    if kind.kind in {"enum", "composite"} and kind.name not in found:
+        found[kind.name] = kind
+        for attribute in kind.attributes:
+            _collect_named(attribute.type, found)
+
+
 def _columns(table: Table, notes: list[Note]) -> dict[str, Column]:
     named: dict[str, Column] = {}
     for column in table.columns:
-        name = _free((legal_name(column.name),), set(named))
+        name = free_name((legal_name(column.name),), set(named))
         if name != column.name:
             notes.append(Note(f"{table.name}.{column.name}", f"is called {name}"))
         named[name] = column
@@ -159,7 +156,7 @@ def _relations(
     found: list[Relation] = []
     candidates = [*_to_one(table, names), *_to_many(table, catalog, names), *_many_to_many(table, catalog, names)]
     for wanted, make in candidates:
-        name = _free((*wanted, wanted[0] + "_rel"), taken)
+        name = free_name((*wanted, wanted[0] + "_rel"), taken)
         if name != wanted[0]:
             notes.append(Note(f"{table.name}.{wanted[0]}", f"is called {name}: the name is taken"))
         taken.add(name)
@@ -216,13 +213,3 @@ def _many_to_many(table: Table, catalog: Catalog, names: dict[TableName, str]) -
 
 def _known(table: Table, names: dict[TableName, str]) -> list[ForeignKey]:
     return [key for key in table.foreign_keys if key.target in names]
-
-
-def _free(wanted: tuple[str, ...], taken: set[str]) -> str:
-    for name in wanted:
-        if name not in taken:
-            return name
-    number = 2
-    while f"{wanted[-1]}_{number}" in taken:
-        number += 1
-    return f"{wanted[-1]}_{number}"

@@ -14,9 +14,12 @@ from typing import Final, Never, cast
 
 from db.catalog import PgType
 from db.errors import InvalidValue
+from schema.enums import label_of
 from schema.errors import WrongType
+from schema.expression.composite import record_text
 from schema.expression.lift import Number
 from schema.expression.tokens import shortened
+from schema.model import attribute_names
 
 Coercion = Callable[[object], object]
 
@@ -107,6 +110,8 @@ def _coercion(pg_type: PgType) -> Coercion:
             return _array_coercion(pg_type.element)
         case ("enum", _):
             return lambda value: _label(value, pg_type)
+        case ("composite", _) if pg_type.attributes:
+            return lambda value: _composite(value, pg_type)
         case (_, ("int2" | "int4" | "int8") as base):
             return lambda value: _integer(value, pg_type, _INTEGER_BITS[base])
         case (_, "float4"):
@@ -234,9 +239,21 @@ def _text(value: object) -> str:
 def _label(value: object, pg_type: PgType) -> str:
     if not isinstance(value, str):
         _refuse_kind(value, pg_type)
-    if value not in pg_type.labels:
+    label = label_of(pg_type.labels, str(value))
+    if label is None:
         _refuse(value, pg_type)
-    return str(value)
+    return label
+
+
+def _composite(value: object, pg_type: PgType) -> str:
+    """A record in its text form, from an object of its attributes by their GraphQL names, or as that text already."""
+    if not isinstance(value, dict):
+        return _written(value, pg_type, with_numbers=False)
+    given = cast("dict[str, object]", value)
+    names = attribute_names(pg_type)
+    if unknown := given.keys() - names.keys():
+        raise WrongType(f"{pg_type.name} has no attribute {shortened(min(unknown))!r}.")
+    return record_text([coercer(each.type)(given.get(name)) for name, each in names.items()])
 
 
 def _json(value: object) -> str:

@@ -28,6 +28,25 @@ class ColumnOutput:
 
 
 @dataclass(frozen=True, slots=True)
+class AttributeOutput:
+    """An attribute of a composite value, and what is selected of it if it is composite too."""
+
+    key: str
+    name: str
+    type: PgType
+    attributes: "tuple[AttributeOutput | TypenameOutput, ...]" = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CompositeOutput:
+    """What is selected of a column whose values are composite, or arrays of those."""
+
+    key: str
+    column: Column
+    attributes: "tuple[AttributeOutput | TypenameOutput, ...]"
+
+
+@dataclass(frozen=True, slots=True)
 class TypenameOutput:
     key: str
     type_name: str
@@ -39,7 +58,7 @@ class ReadOutput:
     read: "Read"
 
 
-Output = ColumnOutput | TypenameOutput | ReadOutput
+Output = ColumnOutput | CompositeOutput | TypenameOutput | ReadOutput
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from graphql import (
 )
 
 from schema.expression.lift import lift
+from schema.query.building.types import LabelEnum
 from schema.query.cursors import nulls_in
 from schema.query.variables import InputType, Variable
 
@@ -95,6 +96,8 @@ def _structure_of(type_: InputType) -> Shaper:
     """How values of the type differ in structure. What a scalar holds never counts, be it a JSON object."""
     if isinstance(type_, GraphQLNonNull):
         return _structure_of(type_.of_type)
+    if isinstance(get_named_type(type_), LabelEnum):
+        return _is_null
     if isinstance(type_, GraphQLEnumType):
         return repr
     if isinstance(type_, GraphQLInputObjectType):

@@ -31,7 +31,9 @@ from graphql.utilities.coerce_input_value import (
 )
 
 from db.errors import PublicError
+from schema.enums import label_of
 from schema.expression.coerce import WrittenFloat
+from schema.query.building.types import CompositeInput, LabelEnum
 from schema.query.errors import Fault, VariablesInvalid, clip
 
 Path: TypeAlias = tuple[str | int, ...]
@@ -173,10 +175,12 @@ def _coerce(value: object, type_: InputType, path: Path, wire: bool) -> object: 
 
 def _is_nested(item: object, of_type: InputType) -> bool:
     """Whether a list stands where the type has a scalar: arrays of PostgreSQL have as many dimensions as one likes."""
-    return isinstance(item, list) and isinstance(of_type, GraphQLScalarType | GraphQLEnumType)
+    return isinstance(item, list) and isinstance(of_type, GraphQLScalarType | LabelEnum)
 
 
 def _coerce_object(value: object, type_: GraphQLInputObjectType, path: Path, wire: bool) -> object:  # noqa: FBT001
+    if isinstance(value, str) and isinstance(type_, CompositeInput):
+        return value
     if not isinstance(value, dict):
         raise _Refused(path, f"must be an object of type {type_.name}, but is {_kind(value)}")
     given = cast("dict[str, object]", value)
@@ -201,6 +205,10 @@ def _coerce_object(value: object, type_: GraphQLInputObjectType, path: Path, wir
 
 
 def _coerce_enum(value: object, type_: GraphQLEnumType, path: Path, wire: bool) -> object:  # noqa: FBT001
+    if isinstance(type_, LabelEnum) and isinstance(value, str):
+        label = label_of(type_.labels, value)
+        if label is not None:
+            return label
     if not isinstance(value, str) or value not in type_.values:
         raise _Refused(path, f"must be a name of the enum {type_.name}")
     return value if wire else type_.values[value].value

@@ -1,24 +1,12 @@
 """Every type that PostgreSQL brings along, through a mutation and back: nothing is lost on the way in or out."""
 
-import json
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
 
-from db.read_catalog import read_catalog
-from db.tenant_database import TenantDatabase
-from gateway.tenancy import LoadedTenant
-from schema.names import build_model
-from schema.policy import compile_policy
-from schema.principal import Principal
-from schema.query.document import Limits
-from schema.query.run import run_operation
-
-HERE = Path(__file__).parent
-ROOT = Principal(1, 1, "root", is_root=True)
+from tests.asking import Asker, open_asker
 
 #: Values of each type in PostgreSQL's text form.
 SAMPLES: dict[str, list[str]] = {
@@ -124,19 +112,14 @@ NUMBERS = {"int2", "int4", "int8", "oid"}
 class Everything:
     """A table with a column `v_<type>` and a column `a_<type>` of arrays for each type, and the gateway before it."""
 
-    def __init__(self, loaded: LoadedTenant, plain: "asyncpg.Connection[Any]", *, knows_xml: bool) -> None:
-        self._loaded = loaded
+    def __init__(self, asker: Asker, *, knows_xml: bool) -> None:
+        self._asker = asker
+        self.plain = asker.plain
         # PostgreSQL can be built without libxml, and then takes no value of type xml.
         self.kinds = SAMPLES.keys() if knows_xml else SAMPLES.keys() - {"xml"}
-        self.plain = plain
 
     async def ask(self, document: str, variables: dict[str, object]) -> dict[str, Any]:
-        view = self._loaded.view(ROOT)
-        prepared = view.prepare(document, None)
-        coerced = prepared.read_variables.coerce(variables)
-        answer = await run_operation(view.compile(prepared, coerced), self._loaded.database, coerced, ROOT)
-        # As a client that cares reads it: Python's own numbers would lose digits, and the sign of a zero.
-        return dict(json.loads(answer, parse_float=str, parse_int=_read_integer)["data"])
+        return await self._asker.ask(document, variables)
 
     async def store(self, column: str, value: object) -> Any:
         """What the column holds in the answer to a mutation that has stored the value."""
@@ -160,10 +143,6 @@ def quoted(kind: str) -> str:
     return f'"{kind}"'
 
 
-def _read_integer(text: str) -> int | str:
-    return text if text == "-0" else int(text)
-
-
 def sent_as(kind: str, value: str | None) -> object:
     """The value as a client would put it into variables."""
     if value is None:
@@ -181,16 +160,10 @@ async def knows_xml(plain: "asyncpg.Connection[Any]") -> bool:
 
 @pytest.fixture
 async def everything(database: str) -> AsyncIterator[Everything]:
-    plain = await asyncpg.connect(database, server_settings={"timezone": "UTC", "lc_monetary": "C"})
-    columns = [f'v_{kind} pg_catalog."{kind}", a_{kind} pg_catalog."{kind}"[]' for kind in SAMPLES]
-    await plain.execute(f"create table everything (id int primary key, {', '.join(columns)})")
-    await plain.execute("insert into everything values (1)")
-    async with TenantDatabase(database, max_connections=1) as opened:
-        model = build_model(await read_catalog(opened, ["public"]))
-        tenant: Any = None
-        loaded = LoadedTenant(tenant, opened, model, "", compile_policy([], model, tenant_id=1), Limits())
-        yield Everything(loaded, plain, knows_xml=await knows_xml(plain))
-    await plain.close()
+    columns = ", ".join(f'v_{kind} pg_catalog."{kind}", a_{kind} pg_catalog."{kind}"[]' for kind in SAMPLES)
+    ddl = f"create table everything (id int primary key, {columns}); insert into everything values (1)"
+    async with open_asker(database, ddl) as asker:
+        yield Everything(asker, knows_xml=await knows_xml(asker.plain))
 
 
 @pytest.mark.postgres

@@ -19,11 +19,12 @@ from graphql import (
     specified_directives,
 )
 
+from schema.comments import comment_of
 from schema.model import Entity, Model, Relation
 from schema.query.building.aggregates import AggregateTypes
 from schema.query.building.arguments import key_arguments, list_arguments
 from schema.query.building.conditions import RowArguments
-from schema.query.building.scalars import column_scalar
+from schema.query.building.types import ValueTypes
 
 RowOperation = Literal["select", "insert", "update", "delete"]
 RootOperation = RowOperation
@@ -80,6 +81,7 @@ class _Builder:
         self.may = may
         self.objects: dict[str, GraphQLObjectType] = {}
         self.inputs: dict[str, GraphQLInputObjectType] = {}
+        self.types = ValueTypes(model)
         self.roots: dict[str, RootField] = {}
         self.rows = RowArguments(model, self._may_follow)
 
@@ -92,18 +94,21 @@ class _Builder:
 
     def object_type(self, entity: Entity) -> GraphQLObjectType:
         return GraphQLObjectType(
-            entity.name, lambda: self._object_fields(entity), description=entity.table.comment or None
+            entity.name, lambda: self._object_fields(entity), description=comment_of(entity.table.comment).description
         )
 
     def _object_fields(self, entity: Entity) -> dict[str, GraphQLField]:
         readable = self.may(entity, "select")
         fields: dict[str, GraphQLField] = {}
         for name, column in entity.columns.items():
-            scalar = column_scalar(entity.table, column)
+            comment = comment_of(column.comment)
+            kind = self.types.column_output(entity.table, column)
             if readable or column.name in entity.table.primary_key:
                 required = column.not_null or column.name in entity.table.primary_key
                 fields[name] = GraphQLField(
-                    GraphQLNonNull(scalar) if required else scalar, description=column.comment or None
+                    GraphQLNonNull(kind) if required else kind,
+                    description=comment.description,
+                    deprecation_reason=comment.deprecation,
                 )
         for name, relation in entity.relations.items() if readable else ():
             if not self._may_follow(relation):
@@ -127,11 +132,13 @@ class _Builder:
         fields: dict[str, GraphQLField] = {}
         for entity in self.model.entities.values():
             if self.may(entity, "select"):
+                comment = comment_of(entity.table.comment)
                 self.roots[entity.name] = RootField("select", entity)
                 fields[entity.name] = GraphQLField(
                     GraphQLList(self.objects[entity.name]),
                     args={**list_arguments(), **self.rows.of(entity)},
-                    description=entity.table.comment or None,
+                    description=comment.description,
+                    deprecation_reason=comment.deprecation,
                 )
         return fields
 
@@ -175,7 +182,10 @@ class _Builder:
             self.inputs[entity.name] = GraphQLInputObjectType(
                 f"{entity.name}Input",
                 {
-                    name: GraphQLInputField(column_scalar(entity.table, column), description=column.comment or None)
+                    name: GraphQLInputField(
+                        self.types.column_input(entity.table, column),
+                        description=comment_of(column.comment).description,
+                    )
                     for name, column in entity.columns.items()
                     if column.is_writable
                 },

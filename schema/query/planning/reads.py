@@ -9,7 +9,8 @@ from schema.errors import AccessDenied
 from schema.expression.predicate import ALWAYS, all_of
 from schema.model import Entity, Relation
 from schema.query.building.scalars import is_key
-from schema.query.plan import Argument, ColumnOutput, Output, Read, ReadOutput, TypenameOutput
+from schema.query.plan import Argument, ColumnOutput, CompositeOutput, Output, Read, ReadOutput, TypenameOutput
+from schema.query.planning.attributes import is_composite, plan_attributes
 from schema.query.planning.context import Planning
 from schema.query.planning.filters import plan_filter
 from schema.query.planning.orders import plan_distinct_on, plan_order_by, plan_ordering
@@ -77,6 +78,8 @@ def _output(planning: Planning, entity: Entity, key: str, nodes: Sequence[FieldN
     if name == "__typename":
         return TypenameOutput(key, entity.name)
     if column := entity.columns.get(name):
+        if is_composite(column.type) and not is_key(entity.table, column):
+            return CompositeOutput(key, column, plan_attributes(planning, column.type, nodes))
         return ColumnOutput(key, column, as_id=is_key(entity.table, column))
     relation = entity.relations[name]
     target = planning.model.by_table[relation.target]

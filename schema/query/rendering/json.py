@@ -1,7 +1,11 @@
 """The JSON of a value, as SQL text."""
 
+from collections.abc import Sequence
+
 from db.catalog import Column, PgType
-from db.sql import Sql, sql
+from db.sql import Sql, concatenate, join, json_text, name, quoted, sql
+from schema.enums import mapped_labels
+from schema.query.plan import AttributeOutput, TypenameOutput
 
 _NUMBERS = frozenset({"int2", "int4", "oid", "bool"})
 _PLAIN = frozenset({"uuid", "date"})
@@ -17,8 +21,63 @@ def render_column(value: Sql, column: Column, *, as_id: bool) -> Sql:
     return text if column.not_null else sql("coalesce({text}, 'null')", text=text)
 
 
+def render_composite(value: Sql, kind: PgType, attributes: Sequence[AttributeOutput | TypenameOutput]) -> Sql:
+    """The JSON of a composite value, or of a list of those, with what is selected of it; `null` where there is none."""
+    # A row of nulls `is null` although it is there.
+    present = sql("({value}) is distinct from null", value=value)
+    if kind.kind == "array" and kind.element is not None:
+        item = sql("({value})[i]", value=value)
+        json = sql(
+            "(select coalesce('[' || string_agg({item}, ',' order by i) || ']', '[]')"
+            " from generate_subscripts({value}, 1) as i)",
+            item=render_composite(item, kind.element, attributes),
+            value=value,
+        )
+    else:
+        json = _object(value, attributes)
+    return sql("(case when {present} then {json} else 'null' end)", present=present, json=json)
+
+
+def _object(value: Sql, attributes: Sequence[AttributeOutput | TypenameOutput]) -> Sql:
+    parts: list[Sql] = []
+    for index, output in enumerate(attributes):
+        parts.append(json_text('{"' if index == 0 else ',"', (output.key,), '":'))
+        if isinstance(output, TypenameOutput):
+            parts.append(json_text('"', (output.type_name,), '"'))
+            continue
+        member = sql("({value}).{name}", value=value, name=name(output.name))
+        parts.append(
+            render_composite(member, output.type, output.attributes)
+            if output.attributes
+            else sql("coalesce({json}, 'null')", json=_json_value(member, output.type, as_id=False))
+        )
+    return concatenate([*parts, json_text("}")])
+
+
+def _enum_name(value: Sql, kind: PgType) -> Sql:
+    """The name of a label; only what is not its own name has to be looked for."""
+    cases = [
+        sql("when {label} then {name}", label=_constant(label), name=_constant(mapped))
+        for label, mapped in mapped_labels(kind.labels).items()
+    ]
+    if not cases:
+        return sql("{value}::text", value=value)
+    return sql("(case {value}::text {cases} else {value}::text end)", value=value, cases=join(" ", cases))
+
+
+def _constant(text: str) -> Sql:
+    return sql("{text}::text", text=quoted(text))
+
+
 def _json_value(value: Sql, kind: PgType, *, as_id: bool) -> Sql:
     if kind.kind == "array":
+        if kind.element is not None and mapped_labels(kind.element.labels):
+            return sql(
+                "case when {value} is not null then (select coalesce(json_agg({name} order by i), '[]')"
+                " from unnest({value}) with ordinality as e (v, i))::text end",
+                value=value,
+                name=_enum_name(sql("e.v"), kind.element),
+            )
         json = sql("to_json({value})::text", value=value)
         if kind.element is None or kind.element.base != "int8":
             return json
@@ -28,6 +87,8 @@ def _json_value(value: Sql, kind: PgType, *, as_id: bool) -> Sql:
         return sql("""('"' || {value} || '"')""", value=value)
     if as_id:
         return sql("to_json({value}::text)::text", value=value)
+    if kind.kind == "enum":
+        return sql("to_json({name})::text", name=_enum_name(value, kind))
     if kind.base in _NUMBERS or kind.base in _JSON:
         return sql("{value}::text", value=value)
     if kind.base == "int8":

@@ -11,9 +11,9 @@ from db.catalog import Column
 from db.sql import Sql, concatenate, join, json_text, name, sql
 from schema.expression.predicate import ALWAYS
 from schema.expression.totality import fence
-from schema.query.plan import Argument, ColumnOutput, Output, Read, ReadOutput, TypenameOutput
+from schema.query.plan import Argument, ColumnOutput, CompositeOutput, Output, Read, ReadOutput, TypenameOutput
 from schema.query.rendering.context import Rendering
-from schema.query.rendering.json import render_column
+from schema.query.rendering.json import render_column, render_composite
 from schema.query.rendering.keyset import may_fail, within_page
 from schema.query.rendering.orders import Ordered, is_plain, named_values, order_clause, render_orders
 from schema.query.rendering.predicate import render_argument, render_source, table_name
@@ -96,6 +96,8 @@ def _value(rendering: Rendering, output: Output, alias: str, joins: list[Sql]) -
     match output:
         case ColumnOutput(_, column, as_id):
             return render_column(name(alias, column.name), column, as_id=as_id)
+        case CompositeOutput(_, column, attributes):
+            return render_composite(name(alias, column.name), column.type, attributes)
         case TypenameOutput(_, type_name):
             return json_text('"', (type_name,), '"')
         case ReadOutput(_, read) if read.many:
@@ -235,7 +237,7 @@ def _needed_columns(read: Read) -> list[str]:
     needed: dict[str, None] = {}
     for output in read.outputs:
         match output:
-            case ColumnOutput(_, column, _):
+            case ColumnOutput(_, column, _) | CompositeOutput(_, column, _):
                 needed[column.name] = None
             case ReadOutput(_, nested) if nested.relation:
                 needed.update(dict.fromkeys(nested.relation.columns))
