@@ -70,6 +70,11 @@ class TableName:
         return self.name if self.schema == "public" else f"{self.schema}.{self.name}"
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class FunctionName(TableName):
+    """The name of a function; equal to no table's, even one that is called the same."""
+
+
 @dataclass(frozen=True)
 class Table:
     name: TableName
@@ -103,7 +108,7 @@ class Function:
     columns of `returns table`; then `result` is a pseudo-type. A procedure without outputs, and what returns `void`,
     gives nothing."""
 
-    name: TableName
+    name: FunctionName
     parameters: tuple[Parameter, ...]
     result: PgType
     outputs: tuple[Attribute, ...] = ()

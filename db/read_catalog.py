@@ -13,6 +13,7 @@ from db.catalog import (
     Column,
     ForeignKey,
     Function,
+    FunctionName,
     Parameter,
     PgType,
     RelationKind,
@@ -20,7 +21,7 @@ from db.catalog import (
     TableName,
 )
 
-_QUERY: Final = files("db").joinpath("catalog.sql").read_text("utf-8")
+CATALOG_QUERY: Final = files("db").joinpath("catalog.sql").read_text("utf-8")
 _KINDS: Final[dict[str, RelationKind]] = {
     "r": "table",
     "v": "view",
@@ -41,7 +42,7 @@ class Reader(Protocol):
 
 async def read_catalog(database: Reader, schemas: Sequence[str]) -> Catalog:
     """Tables, views and functions of the given schemas, in the order of their names."""
-    return parse_catalog(await database.fetch_text(_QUERY, [list(schemas)]))
+    return parse_catalog(await database.fetch_text(CATALOG_QUERY, [list(schemas)]))
 
 
 def parse_catalog(answer: bytes) -> Catalog:
@@ -132,7 +133,7 @@ def _function(row: dict[str, Any], types: _Types) -> Function:
     # Only the last ones can have defaults (PostgreSQL: CREATE FUNCTION).
     first_default = len(inputs) - int(row["defaults"])
     return Function(
-        name=TableName(row["schema"], row["name"]),
+        name=FunctionName(row["schema"], row["name"]),
         parameters=tuple(
             Parameter(name, kind, has_default=index >= first_default, is_variadic=mode == "v")
             for index, (name, kind, mode) in enumerate(inputs)

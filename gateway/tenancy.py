@@ -18,7 +18,7 @@ from db.tenant_database import TenantDatabase
 from db.tenants import find_tenant
 from schema.bounded import Bounded
 from schema.expression.predicate import Predicate
-from schema.model import Entity, Model
+from schema.model import Entity, Model, Routine
 from schema.names import build_model
 from schema.policy import Policy, compile_policy
 from schema.principal import Principal
@@ -107,7 +107,10 @@ class LoadedTenant:
         def may(entity: Entity, operation: RowOperation) -> bool:
             return policy.may(principal, entity.table.name, operation)
 
-        built = build_query_schema(self.model, may)
+        def may_call(routine: Routine) -> bool:
+            return policy.may(principal, routine.function.name, routine.capability)
+
+        built = build_query_schema(self.model, may, may_call)
         grants = PrincipalGrants(policy, principal)
         return RoleView(built, grants, self.limits, tenant_schema(built.graphql).answer, self.cursors)
 

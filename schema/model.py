@@ -6,7 +6,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Literal
 
-from db.catalog import Attribute, Column, PgType, Table, TableName
+from db.catalog import Attribute, Column, Function, Parameter, PgType, Table, TableName
 from schema.spelling import free_name, legal_name
 
 
@@ -40,6 +40,30 @@ class Entity:
     table: Table
     columns: Mapping[str, Column]
     relations: Mapping[str, Relation]
+    computed: "Mapping[str, Routine]" = field(default_factory=dict[str, "Routine"])
+
+
+@dataclass(frozen=True)
+class Routine:
+    """A function or procedure as callers see it. It gives rows of the table `rows_of`, or of `record` (its OUT
+    parameters), or else values. With `computed_on`, its first parameter takes a row of that table, and `arguments` are
+    the others by their GraphQL names."""
+
+    name: str
+    function: Function
+    arguments: Mapping[str, Parameter]
+    computed_on: TableName | None = None
+    rows_of: TableName | None = None
+    record: Entity | None = None
+
+    @property
+    def capability(self) -> Literal["select", "update"]:
+        """What a rule must grant on it."""
+        return "update" if self.function.changes_state else "select"
+
+    @property
+    def gives_nothing(self) -> bool:
+        return self.function.result.base == "void" or (self.function.is_procedure and self.record is None)
 
 
 @dataclass(frozen=True)
@@ -54,12 +78,13 @@ class Note:
 @dataclass(frozen=True)
 class Model:
     """All entities, by GraphQL name and by table; `type_names` are those of enums and composite types, by the text
-    that stands for them in SQL."""
+    that stands for them in SQL. `routines` are those that are no computed fields."""
 
     entities: Mapping[str, Entity]
     by_table: Mapping[TableName, Entity]
     notes: tuple[Note, ...] = ()
     type_names: Mapping[str, str] = field(default_factory=dict[str, str])
+    routines: Mapping[str, Routine] = field(default_factory=dict[str, Routine])
 
     def type_name(self, kind: PgType) -> str:
         """The GraphQL name of an enum or composite type."""

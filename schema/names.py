@@ -9,6 +9,12 @@
 5. A relation whose name a column has gets `_rel`; if that is taken too, a number.
 6. A type made for a table beside its own (`T_where` …) gives way to tables: while one has its name, it gets `_` behind
    it. So does, within such a type, the name of a column that means something else there (`_and`, `null`).
+7. An enum or composite type is named as tables are, after them; the type of a table's rows is `<table>_row`. The labels
+   of enums: `schema/enums.py`.
+8. A function takes its own name; if another function has it, `<schema>_<function>`, then a number. Its mutation is
+   `call_<name>`. An argument without a name is `arg<place>`; one that is called like an argument of lists of rows gets
+   `_arg`. Several OUT parameters are the fields of `<name>_result`. A computed field whose name a column or relation
+   has gets `_computed`. Overloaded functions, and those of types that only PostgreSQL knows, are left out.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -18,6 +24,7 @@ from typing import Final, TypeVar
 from db.catalog import Catalog, Column, ForeignKey, PgType, Table, TableName
 from schema.enums import mapped_labels
 from schema.model import Entity, Junction, Model, Note, Relation
+from schema.routines import build_routines, named_types
 from schema.spelling import free_name, legal_name, singular
 
 _SCALARS: Final = frozenset(
@@ -31,7 +38,9 @@ SHARED_TYPES: Final = frozenset(
     | {"Presence_where", "Search_query", "Search_mode", "Search_config", "OrderDirection", "OrderFunction"}
 )
 _RESERVED: Final = (
-    frozenset({"Query", "Mutation", "Subscription", "Aggregates", "Utility", "OnConflict"}) | _SCALARS | SHARED_TYPES
+    frozenset({"Query", "Mutation", "Subscription", "Aggregates", "Functions", "Utility", "OnConflict"})
+    | _SCALARS
+    | SHARED_TYPES
 )
 #: What the types made for a table are called behind its name. None ends another, so that two tables never meet.
 DERIVED: Final = (
@@ -83,12 +92,21 @@ def build_model(catalog: Catalog) -> Model:
     relations = {
         table.name: _relations(table, catalog, names, set(columns[table.name]), notes) for table in catalog.tables
     }
+    type_names = _type_names(catalog, taken, notes)
+    fields = {
+        table.name: {*columns[table.name], *(relation.name for relation in relations[table.name])}
+        for table in catalog.tables
+        if table.columns
+    }
+    routines = build_routines(catalog, fields, taken, notes)
+    notes += [Note(str(table.name), "has no columns", "skipped") for table in catalog.tables if not table.columns]
     entities = [
         Entity(
             name=names[table.name],
             table=table,
             columns=MappingProxyType(columns[table.name]),
             relations=MappingProxyType({relation.name: relation for relation in relations[table.name]}),
+            computed=routines.computed.get(table.name, MappingProxyType({})),
         )
         for table in catalog.tables
         if table.columns
@@ -96,7 +114,8 @@ def build_model(catalog: Catalog) -> Model:
     return Model(
         entities=MappingProxyType({entity.name: entity for entity in sorted(entities, key=lambda each: each.name)}),
         by_table=MappingProxyType({entity.table.name: entity for entity in entities}),
-        type_names=MappingProxyType(_type_names(catalog, taken, notes)),
+        type_names=MappingProxyType(type_names),
+        routines=routines.by_name,
         notes=tuple(notes),
     )
 
@@ -118,6 +137,8 @@ def _type_names(catalog: Catalog, taken: set[str], notes: list[Note]) -> dict[st
     for table in catalog.tables:
         for column in table.columns:
             _collect_named(column.type, found)
+    for kind in named_types(catalog):
+        _collect_named(kind, found)
     names: dict[str, str] = {}
     for kind in sorted(found.values(), key=lambda each: (each.schema != "public", each.schema, each.base)):
         base = f"{kind.base}_row" if kind.row_of else kind.base

@@ -12,7 +12,7 @@ from functools import cached_property
 from hashlib import blake2b
 from typing import Final
 
-from db.catalog import PgType, TableName
+from db.catalog import FunctionName, PgType, TableName
 from db.errors import PublicError
 from db.records import NO_OPTIONS, Rule, RuleChoice, RuleOptions
 from schema.errors import AccessDenied, OperationError
@@ -50,7 +50,8 @@ class RuleFault:
 def compile_policy(rules: Sequence[Rule], model: Model, *, tenant_id: int, choice: RuleChoice = "add_up") -> "Policy":
     """The policy of one tenant on its own tables. Rules of another tenant take no part, and the names of control
     targets never mean a table of the tenant. Filters are compiled when first needed."""
-    resolved = _resolve(rules, tenant_id, _tables_by_target(model), skipped=frozenset(CONTROL_TARGETS))
+    targets = _functions_by_target(model) | _tables_by_target(model)
+    resolved = _resolve(rules, tenant_id, targets, skipped=frozenset(CONTROL_TARGETS))
     return Policy(tenant_id, model, resolved, choice)
 
 
@@ -195,7 +196,9 @@ class Policy:
             faults += [RuleFault(rule.rule_id, "", "The rule has no targets.")] * (not rule.targets)
             faults += [RuleFault(rule.rule_id, "", "The rule has no capabilities.")] * (not rule.capabilities)
             faults += [
-                RuleFault(rule.rule_id, target, f"There is no table or view {target!r}, or there are several.")
+                RuleFault(
+                    rule.rule_id, target, f"There is no table, view or function {target!r}, or there are several."
+                )
                 for target in resolved.unknown
             ]
             for written, target in resolved.targets:
@@ -226,7 +229,10 @@ class Policy:
         """What a rule gives on a target, or why it gives nothing. Compiled once."""
         key = (rule.rule_id, target)
         if key not in self._parts:
-            self._parts[key] = self._compile_part(rule, self._model.by_table[target])
+            is_function = isinstance(target, FunctionName)
+            self._parts[key] = (
+                _function_part(rule) if is_function else self._compile_part(rule, self._model.by_table[target])
+            )
         return self._parts[key]
 
     def _compile_part(self, rule: Rule, entity: Entity) -> GrantPart | _Fault:
@@ -245,11 +251,12 @@ class Policy:
             return "none"
         if principal.bypasses_policy:
             return "all"
-        grants: dict[tuple[str, str, str], list[_Resolved]] = {}
+        grants: dict[tuple[str, str, str, str], list[_Resolved]] = {}
         for resolved in self._all.of(principal):
             for capability in filter(principal.may, resolved.rule.capabilities):
                 for target in {target for _, target in resolved.targets}:
-                    grants.setdefault((capability, target.schema, target.name), []).append(resolved)
+                    kind = type(target).__name__
+                    grants.setdefault((capability, kind, target.schema, target.name), []).append(resolved)
         structure = [(key, self._structure(principal, rules)) for key, rules in sorted(grants.items())]
         return blake2b(repr((self._choice, structure)).encode(errors="surrogatepass"), digest_size=16).hexdigest()
 
@@ -264,6 +271,13 @@ class Policy:
         # Presets are taken from the first rule that has one, so that order counts where there are options.
         plain = sorted({_text(each) for each in rules if each.rule.options == NO_OPTIONS})
         return plain + [_text(each) for each in rules if each.rule.options != NO_OPTIONS]
+
+
+def _function_part(rule: Rule) -> GrantPart | _Fault:
+    """What a rule gives on a function: it may be called, or not."""
+    if rule.filter.strip() or replace(rule.options, valid_from=None, valid_until=None) != NO_OPTIONS:
+        return _Fault("A filter and column options speak of the rows of a table, and cannot be on a function.")
+    return GrantPart(ALWAYS)
 
 
 def _text(resolved: _Resolved, *more: object) -> str:
@@ -308,3 +322,21 @@ def _tables_by_target(model: Model) -> dict[str, TableName]:
             further.setdefault(name, set()).add(table)
         spellings = further | spellings
     return {spelling: tables.pop() for spelling, tables in spellings.items() if len(tables) == 1}
+
+
+def _functions_by_target(model: Model) -> dict[str, TableName]:
+    """Every spelling by which a rule may name a function: as a table is named, which goes before it, or with `()`."""
+    routines = [*model.routines.values()]
+    routines += [routine for entity in model.entities.values() for routine in entity.computed.values()]
+    names = [routine.function.name for routine in routines]
+    spellings: dict[str, set[TableName]] = {}
+    for name in names:
+        spellings.setdefault(f"{name.schema}.{name.name}", set()).add(name)
+    for is_public in (True, False):
+        further: dict[str, set[TableName]] = {}
+        for name in names:
+            if (name.schema == "public") is is_public:
+                further.setdefault(name.name, set()).add(name)
+        spellings = further | spellings
+    found = {spelling: named.pop() for spelling, named in spellings.items() if len(named) == 1}
+    return found | {f"{spelling}()": name for spelling, name in found.items()}

@@ -69,7 +69,8 @@ async def open_asker(
     """The database with these tables, as tenant 1 under these rules."""
     plain = await asyncpg.connect(dsn, server_settings={"timezone": "UTC"})
     try:
-        await plain.execute(ddl)
+        if ddl:
+            await plain.execute(ddl)
         async with TenantDatabase(dsn, max_connections=2) as opened:
             model = build_model(await read_catalog(opened, list(schemas)))
             tenant: Any = None

@@ -23,7 +23,7 @@ from schema.principal import Principal
 from schema.query.building.schema import QuerySchema
 from schema.query.cursors import CursorKey, CursorPad
 from schema.query.document import Limits, choose_operation, read_document, validate_document
-from schema.query.plan import Delete, Fixed, Insert, Plan, RowKeyValue, Update
+from schema.query.plan import Call, CallMutation, Delete, Fixed, Insert, Plan, RowKeyValue, Update
 from schema.query.planning.context import Grants
 from schema.query.planning.operation import plan_operation
 from schema.query.rendering.statement import render_mutation, render_query
@@ -166,6 +166,16 @@ class RoleView:
                     target=entity.name,
                     capability=capability,
                     ignores_conflict=isinstance(node, Insert) and node.on_conflict == "ignore",
+                    steps=render_mutation(node, self.schema.model),
+                )
+            case CallMutation(result):
+                call = result.call
+                assert isinstance(call, Call)
+                return MutationField(
+                    key=key,
+                    target=call.routine.name,
+                    capability="update",
+                    ignores_conflict=False,
                     steps=render_mutation(node, self.schema.model),
                 )
             case Fixed(json):

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from db.catalog import Column, PgType
+from db.catalog import Column, Parameter, PgType
 from schema.expression.predicate import ALWAYS, CursorValue, Predicate, Value
-from schema.model import Entity, Relation
+from schema.model import Entity, Relation, Routine
 from schema.query.measures import MeasureFunction
 
 
@@ -58,7 +58,40 @@ class ReadOutput:
     read: "Read"
 
 
-Output = ColumnOutput | CompositeOutput | TypenameOutput | ReadOutput
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call that the policy allows, with what is given for its parameters. `row_of` is the entity of which a row is
+    its first argument, for a computed field."""
+
+    routine: Routine
+    arguments: tuple[tuple[Parameter, Argument], ...]
+    row_of: Entity | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRows:
+    """The rows of `entity` that the step before has kept, as one value."""
+
+    entity: Entity
+
+
+@dataclass(frozen=True, slots=True)
+class CallValue:
+    """What a call gives when that is no rows: a value, a list of values, or `true` where it gives nothing."""
+
+    call: Call
+    attributes: tuple[AttributeOutput | TypenameOutput, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CallOutput:
+    """A computed field that is no rows."""
+
+    key: str
+    value: CallValue
+
+
+Output = ColumnOutput | CompositeOutput | TypenameOutput | ReadOutput | CallOutput
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +145,8 @@ class Read:
     """Rows of one table: those that grant and filter let through, then ordered, then cut.
 
     `relation` leads here from the parent's row, over junction rows that satisfy `via`; a to-one read gives an object
-    or null. `key` picks a row by its key. Of rows that are equal in `distinct_on` the first in order is taken."""
+    or null. `key` picks a row by its key. Of rows that are equal in `distinct_on` the first in order is taken.
+    With `call` they are the rows that a function gives."""
 
     entity: Entity
     grant: Predicate
@@ -127,6 +161,7 @@ class Read:
     many: bool = True
     distinct_on: tuple[Column, ...] = ()
     keyset: Keyset | None = None
+    call: "Call | KeptRows | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,7 +334,21 @@ class Aggregates:
     outputs: "tuple[tuple[str, Aggregate | Summary | Fixed], ...]"
 
 
-RootNode = Read | Aggregates | Insert | Update | Delete | Fixed
+@dataclass(frozen=True, slots=True)
+class Functions:
+    """The object that holds what functions give under their response keys."""
+
+    outputs: tuple[tuple[str, Read | CallValue | Fixed], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CallMutation:
+    """The call of what may change things."""
+
+    result: Read | CallValue
+
+
+RootNode = Read | Aggregates | Functions | Insert | Update | Delete | CallMutation | Fixed
 
 
 @dataclass(frozen=True, slots=True)

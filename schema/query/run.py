@@ -56,6 +56,9 @@ async def _run_field(
     for step in field.steps:
         arguments = bind(step.statement, variables, principal, row_key, cursors)
         rows = await transaction.fetch(step.statement.text, arguments)
+        if step.kind == "call":
+            row_key = rows[0] if rows else ()
+            continue
         if not rows and field.ignores_conflict:
             return b"null"
         if not rows:

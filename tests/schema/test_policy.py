@@ -170,7 +170,7 @@ def test_a_rule_that_names_nothing_is_reported() -> None:
 
     assert [(fault.rule_id, fault.target, fault.message) for fault in policy.faults] == [
         (1, "", "The rule has no capabilities."),
-        (1, "items", "There is no table or view 'items', or there are several."),
+        (1, "items", "There is no table, view or function 'items', or there are several."),
         (2, "", "The rule has no targets."),
     ]
 

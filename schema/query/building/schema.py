@@ -19,11 +19,13 @@ from graphql import (
     specified_directives,
 )
 
+from db.catalog import TableName
 from schema.comments import comment_of
-from schema.model import Entity, Model, Relation
+from schema.model import Entity, Model, Relation, Routine
 from schema.query.building.aggregates import AggregateTypes
 from schema.query.building.arguments import key_arguments, list_arguments
 from schema.query.building.conditions import RowArguments
+from schema.query.building.routines import MayCall, RoutineTypes
 from schema.query.building.types import ValueTypes
 
 RowOperation = Literal["select", "insert", "update", "delete"]
@@ -47,24 +49,32 @@ class RootField:
 
 @dataclass(frozen=True)
 class QuerySchema:
-    """The types, what their root fields stand for, and the tables under `Aggregates`, by the names of the fields."""
+    """The types, what their root fields stand for, and the tables under `Aggregates`, by the names of the fields;
+    `calls` are the mutations that call something."""
 
     graphql: GraphQLSchema
     model: Model
     fields: Mapping[str, RootField]
     aggregates: Mapping[str, Entity] = field(default_factory=dict[str, Entity])
+    calls: Mapping[str, Routine] = field(default_factory=dict[str, Routine])
 
 
-def build_query_schema(model: Model, may: May) -> QuerySchema:
+def _no_calls(_: Routine) -> bool:
+    return False
+
+
+def build_query_schema(model: Model, may: May, may_call: MayCall = _no_calls) -> QuerySchema:
     """The schema of whoever `may` speaks for. Every type is passed by name, so that building never recurses."""
-    builder = _Builder(model, may)
+    builder = _Builder(model, may, may_call)
     objects = {entity.name: builder.object_type(entity) for entity in builder.visible()}
     builder.objects.update(objects)
     aggregates = builder.aggregate_types()
     query, mutation = builder.query_fields(), builder.mutation_fields()
     if query:
         query["Aggregates"] = GraphQLField(aggregates.root())
-    else:
+    if (functions := builder.routines.functions()) is not None:
+        query["Functions"] = GraphQLField(functions)
+    if not query:
         query = {"_nothing": GraphQLField(GraphQLBoolean, description="This role may read no table.")}
     graphql = GraphQLSchema(
         query=GraphQLObjectType("Query", query),
@@ -72,16 +82,18 @@ def build_query_schema(model: Model, may: May) -> QuerySchema:
         types=[*objects.values(), *builder.inputs.values(), *aggregates.types],
         directives=specified_directives,
     )
-    return QuerySchema(graphql, model, MappingProxyType(builder.roots), aggregates.fields)
+    return QuerySchema(graphql, model, MappingProxyType(builder.roots), aggregates.fields, MappingProxyType(builder.calls))
 
 
 class _Builder:
-    def __init__(self, model: Model, may: May) -> None:
+    def __init__(self, model: Model, may: May, may_call: MayCall) -> None:
         self.model = model
         self.may = may
         self.objects: dict[str, GraphQLObjectType] = {}
         self.inputs: dict[str, GraphQLInputObjectType] = {}
         self.types = ValueTypes(model)
+        self.routines = RoutineTypes(model, self.types, may_call, self._object_of)
+        self.calls: dict[str, Routine] = {}
         self.roots: dict[str, RootField] = {}
         self.rows = RowArguments(model, self._may_follow)
 
@@ -120,6 +132,8 @@ class _Builder:
                 if relation.many
                 else GraphQLField(kind)
             )
+        if readable:
+            fields |= self.routines.computed(entity)
         return fields or {"_nothing": GraphQLField(GraphQLBoolean, description="This role may read no column.")}
 
     def _may_follow(self, relation: Relation) -> bool:
@@ -163,7 +177,14 @@ class _Builder:
                 self._mutation(fields, "update", "update", entity, GraphQLField(kind, args=given))
             if keys and self.may(entity, "delete") and entity.table.is_updatable:
                 self._mutation(fields, "delete", "delete", entity, GraphQLField(kind, args=keys))
+        for name, (routine, call) in self.routines.mutations().items():
+            self.calls[name] = routine
+            fields[name] = call
         return fields
+
+    def _object_of(self, table: TableName) -> GraphQLObjectType | None:
+        entity = self.model.by_table.get(table)
+        return self.objects[entity.name] if entity is not None and self.may(entity, "select") else None
 
     def _mutation(
         self,

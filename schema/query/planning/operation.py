@@ -8,6 +8,7 @@ from schema.model import Entity
 from schema.query.building.schema import QuerySchema, RootOperation
 from schema.query.plan import Fixed, Plan, RootNode, RootOutput
 from schema.query.planning.aggregates import plan_aggregates
+from schema.query.planning.calls import plan_call_mutation, plan_functions
 from schema.query.planning.context import Grants, Planning
 from schema.query.planning.given import Variables
 from schema.query.planning.reads import plan_list
@@ -44,6 +45,10 @@ def plan_operation(
             return Fixed(f'"{root_type}"')
         if name == "Aggregates":
             return plan_aggregates(planning, schema, nodes)
+        if name == "Functions":
+            return plan_functions(planning, nodes)
+        if is_mutation and name in schema.calls:
+            return plan_call_mutation(planning, schema.calls[name], nodes)
         if name not in schema.fields:
             return Fixed(introspect(key, nodes))
         root = schema.fields[name]

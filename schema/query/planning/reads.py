@@ -6,10 +6,11 @@ from graphql import FieldNode
 
 from db.catalog import Column
 from schema.errors import AccessDenied
-from schema.expression.predicate import ALWAYS, all_of
+from schema.expression.predicate import ALWAYS, Predicate, all_of
 from schema.model import Entity, Relation
 from schema.query.building.scalars import is_key
 from schema.query.plan import Argument, ColumnOutput, CompositeOutput, Output, Read, ReadOutput, TypenameOutput
+from schema.query.planning import calls
 from schema.query.planning.attributes import is_composite, plan_attributes
 from schema.query.planning.context import Planning
 from schema.query.planning.filters import plan_filter
@@ -31,9 +32,11 @@ def plan_rows(
     relation: Relation | None = None,
     *,
     by_keys: bool = False,
+    grant: Predicate | None = None,
 ) -> Read:
     """The rows that the arguments of a field pick and order: `filter` and `where`, `ordering` and `order_by`,
-    `distinct_on`, and a page of them. `by_keys` makes it a page that has cursors, whatever is given."""
+    `distinct_on`, and a page of them. `by_keys` makes it a page that has cursors, whatever is given; `grant`
+    takes the place of the one on the entity."""
     order = (
         *plan_ordering(planning, entity, planning.argument(node, "ordering")),
         *plan_order_by(planning, entity, planning.argument(node, "order_by")),
@@ -41,7 +44,7 @@ def plan_rows(
     page = plan_pages(planning, entity, node, order, by_keys=by_keys)
     return Read(
         entity=entity,
-        grant=planning.grant(entity, "select"),
+        grant=planning.grant(entity, "select") if grant is None else grant,
         outputs=outputs,
         relation=relation,
         via=planning.via(relation) if relation else None,
@@ -81,6 +84,8 @@ def _output(planning: Planning, entity: Entity, key: str, nodes: Sequence[FieldN
         if is_composite(column.type) and not is_key(entity.table, column):
             return CompositeOutput(key, column, plan_attributes(planning, column.type, nodes))
         return ColumnOutput(key, column, as_id=is_key(entity.table, column))
+    if routine := entity.computed.get(name):
+        return calls.plan_computed(planning, entity, routine, key, nodes)
     relation = entity.relations[name]
     target = planning.model.by_table[relation.target]
     if relation.many:

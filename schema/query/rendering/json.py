@@ -21,6 +21,11 @@ def render_column(value: Sql, column: Column, *, as_id: bool) -> Sql:
     return text if column.not_null else sql("coalesce({text}, 'null')", text=text)
 
 
+def render_value(value: Sql, kind: PgType) -> Sql:
+    """The JSON of a value that may be null, as text that never is."""
+    return sql("coalesce({json}, 'null')", json=_json_value(value, kind, as_id=False))
+
+
 def render_composite(value: Sql, kind: PgType, attributes: Sequence[AttributeOutput | TypenameOutput]) -> Sql:
     """The JSON of a composite value, or of a list of those, with what is selected of it; `null` where there is none."""
     # A row of nulls `is null` although it is there.
@@ -49,7 +54,7 @@ def _object(value: Sql, attributes: Sequence[AttributeOutput | TypenameOutput]) 
         parts.append(
             render_composite(member, output.type, output.attributes)
             if output.attributes
-            else sql("coalesce({json}, 'null')", json=_json_value(member, output.type, as_id=False))
+            else render_value(member, output.type)
         )
     return concatenate([*parts, json_text("}")])
 

@@ -11,7 +11,18 @@ from db.catalog import Column
 from db.sql import Sql, concatenate, join, json_text, name, sql
 from schema.expression.predicate import ALWAYS
 from schema.expression.totality import fence
-from schema.query.plan import Argument, ColumnOutput, CompositeOutput, Output, Read, ReadOutput, TypenameOutput
+from schema.query.plan import (
+    Argument,
+    Call,
+    CallOutput,
+    ColumnOutput,
+    CompositeOutput,
+    Output,
+    Read,
+    ReadOutput,
+    TypenameOutput,
+)
+from schema.query.rendering import calls
 from schema.query.rendering.context import Rendering
 from schema.query.rendering.json import render_column, render_composite
 from schema.query.rendering.keyset import may_fail, within_page
@@ -100,6 +111,10 @@ def _value(rendering: Rendering, output: Output, alias: str, joins: list[Sql]) -
             return render_composite(name(alias, column.name), column.type, attributes)
         case TypenameOutput(_, type_name):
             return json_text('"', (type_name,), '"')
+        case CallOutput(_, value):
+            return calls.render_call_value(value, alias)
+        case ReadOutput(_, read) if read.call is not None:
+            return calls.render_rows(rendering, read, alias)
         case ReadOutput(_, read) if read.many:
             return render_list(rendering, read, parent=alias)
         case ReadOutput(_, read):
@@ -126,6 +141,8 @@ def _to_one(rendering: Rendering, read: Read, parent: str, joins: list[Sql]) -> 
 
 
 def _rows(read: Read, alias: str, parent: str) -> Sql:
+    if read.call is not None:
+        return sql("{rows} as {alias}", rows=calls.render_source(read.call, parent), alias=name(alias))
     if parent and read.relation is not None:
         return render_source(read.relation, read.entity, alias)
     return sql("{table} as {alias}", table=table_name(read.entity), alias=name(alias))
@@ -139,6 +156,9 @@ def where_clause(
     if parent and read.relation is not None:
         conditions.append(rendering.link(read.relation, parent, alias, read.via))
     conditions.extend(key_conditions(read.key, alias))
+    if read.call is not None:
+        # A function that gives null gives a row of nulls.
+        conditions.append(sql("not ({row} is null)", row=name(alias)))
     guard = fence(read.grant, read.filter or ALWAYS)
     if guard != ALWAYS:
         conditions.append(rendering.condition(guard, read.entity, alias))
@@ -239,6 +259,9 @@ def _needed_columns(read: Read) -> list[str]:
         match output:
             case ColumnOutput(_, column, _) | CompositeOutput(_, column, _):
                 needed[column.name] = None
+            case CallOutput() | ReadOutput(_, Read(call=Call())):
+                # A computed field takes the whole row.
+                needed.update(dict.fromkeys(column.name for column in read.entity.table.columns))
             case ReadOutput(_, nested) if nested.relation:
                 needed.update(dict.fromkeys(nested.relation.columns))
             case _:

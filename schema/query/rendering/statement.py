@@ -8,11 +8,13 @@ from db.catalog import PgType
 from db.sql import Sql, Statement, concatenate, json_text, slot, sql, to_statement
 from schema.expression.predicate import Constant
 from schema.model import Model
-from schema.query.plan import Aggregates, Delete, Fixed, Insert, Plan, Read, Update
+from schema.query.plan import Aggregates, CallMutation, Delete, Fixed, Functions, Insert, Plan, Read, Update
 from schema.query.rendering.aggregates import render_aggregates
+from schema.query.rendering.calls import render_call_mutation, render_functions
 from schema.query.rendering.context import Rendering
 from schema.query.rendering.reads import render_list
-from schema.query.rendering.writes import Step, render_delete, render_insert, render_update
+from schema.query.rendering.step import Step
+from schema.query.rendering.writes import render_delete, render_insert, render_update
 
 
 def render_query(plan: Plan, model: Model) -> Statement:
@@ -24,6 +26,8 @@ def render_query(plan: Plan, model: Model) -> Statement:
         match output.node:
             case Read() as read:
                 parts.append(render_list(rendering, read, parent=""))
+            case Functions() as functions:
+                parts.append(render_functions(rendering, functions))
             case Aggregates() as aggregates:
                 parts.append(render_aggregates(rendering, aggregates))
             case Fixed(json):
@@ -34,7 +38,7 @@ def render_query(plan: Plan, model: Model) -> Statement:
     return to_statement(sql("select {json}", json=concatenate(parts)))
 
 
-def render_mutation(node: Insert | Update | Delete, model: Model) -> tuple[Step, ...]:
+def render_mutation(node: Insert | Update | Delete | CallMutation, model: Model) -> tuple[Step, ...]:
     """The statements of one root field, in the order in which they run."""
     rendering = Rendering(model)
     match node:
@@ -44,3 +48,5 @@ def render_mutation(node: Insert | Update | Delete, model: Model) -> tuple[Step,
             return render_update(rendering, node)
         case Delete():
             return render_delete(rendering, node)
+        case CallMutation():
+            return render_call_mutation(rendering, node)

@@ -1,22 +1,13 @@
 """render_insert, render_update, render_delete: a write by key → its statements, in the order in which they run."""
 
-from dataclasses import dataclass
-
-from db.sql import Sql, Statement, join, name, sql, to_statement
+from db.sql import Sql, join, name, sql, to_statement
 from schema.expression.predicate import ALWAYS, Predicate, all_of
 from schema.model import Entity
 from schema.query.plan import Delete, Insert, Read, Update
 from schema.query.rendering.context import Rendering
 from schema.query.rendering.predicate import render_argument, table_name
 from schema.query.rendering.reads import key_conditions, render_one
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One statement of a mutation, run on the key that the step before gave."""
-
-    statement: Statement
-    kind: str  # "write" gives the key, "judge" gives (holds, json), "read" gives json, "end" gives a row if it hit
+from schema.query.rendering.step import Step
 
 
 def render_insert(rendering: Rendering, node: Insert) -> tuple[Step, ...]:
