@@ -17,15 +17,16 @@
    has gets `_computed`. Overloaded functions, and those of types that only PostgreSQL knows, are left out.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, TypeVar
 
-from db.catalog import Catalog, Column, ForeignKey, PgType, Table, TableName
+from db.catalog import Catalog, Column, PgType, Table, TableName
 from schema.enums import mapped_labels
-from schema.model import Entity, Junction, Model, Note, Relation
+from schema.model import Entity, Model, Note, Relation
+from schema.relations import Links, name_relations
 from schema.routines import build_routines, named_types
-from schema.spelling import free_name, legal_name, singular
+from schema.spelling import free_name, legal_name
 
 _SCALARS: Final = frozenset(
     {"String", "Int", "Float", "Boolean", "ID", "DateTime", "Date", "Time", "UUID", "BigInt", "GenericScalar"}
@@ -89,9 +90,8 @@ def build_model(catalog: Catalog) -> Model:
     taken = set(_RESERVED)
     names = _entity_names(catalog, taken, notes)
     columns = {table.name: _columns(table, notes) for table in catalog.tables}
-    relations = {
-        table.name: _relations(table, catalog, names, set(columns[table.name]), notes) for table in catalog.tables
-    }
+    links = Links.of(catalog, names)
+    relations = {table.name: name_relations(table, links, set(columns[table.name]), notes) for table in catalog.tables}
     type_names = _type_names(catalog, taken, notes)
     fields = {
         table.name: {*columns[table.name], *(relation.name for relation in relations[table.name])}
@@ -169,68 +169,3 @@ def _columns(table: Table, notes: list[Note]) -> dict[str, Column]:
             notes.append(Note(f"{table.name}.{column.name}", f"is called {name}"))
         named[name] = column
     return named
-
-
-def _relations(
-    table: Table, catalog: Catalog, names: dict[TableName, str], taken: set[str], notes: list[Note]
-) -> list[Relation]:
-    found: list[Relation] = []
-    candidates = [*_to_one(table, names), *_to_many(table, catalog, names), *_many_to_many(table, catalog, names)]
-    for wanted, make in candidates:
-        name = free_name((*wanted, wanted[0] + "_rel"), taken)
-        if name != wanted[0]:
-            notes.append(Note(f"{table.name}.{wanted[0]}", f"is called {name}: the name is taken"))
-        taken.add(name)
-        found.append(make(name))
-    return found
-
-
-_Candidate = tuple[tuple[str, ...], Callable[[str], Relation]]
-
-
-def _to_one(table: Table, names: dict[TableName, str]) -> Iterable[_Candidate]:
-    seen: set[TableName] = set()
-    for key in _known(table, names):
-        plain = singular(names[key.target])
-        qualified = f"{plain}_{legal_name(key.columns[0])}"
-
-        def make(name: str, key: ForeignKey = key) -> Relation:
-            return Relation(name, key.target, key.columns, key.target_columns, many=False)
-
-        yield (qualified,) if key.target in seen else (plain,), make
-        seen.add(key.target)
-
-
-def _to_many(table: Table, catalog: Catalog, names: dict[TableName, str]) -> Iterable[_Candidate]:
-    for owner in catalog.tables:
-        pointing = [key for key in _known(owner, names) if key.target == table.name]
-        for place, key in enumerate(pointing):
-            plain = f"{names[owner.name]}_collection"
-            qualified = f"{names[owner.name]}_{legal_name(key.columns[0])}_collection"
-
-            def make(name: str, owner: Table = owner, key: ForeignKey = key) -> Relation:
-                return Relation(name, owner.name, key.target_columns, key.columns, many=True)
-
-            yield (qualified,) if place else (plain,), make
-
-
-def _many_to_many(table: Table, catalog: Catalog, names: dict[TableName, str]) -> Iterable[_Candidate]:
-    for middle in catalog.tables:
-        keys = _known(middle, names)
-        ends = [key for key in keys if set(key.columns) <= set(middle.primary_key)]
-        if len(ends) != 2 or {*ends[0].columns, *ends[1].columns} != set(middle.primary_key):
-            continue
-        for near, far in (ends, ends[::-1]):
-            if near.target != table.name or (near.target == far.target and near is ends[1]):
-                continue
-
-            def make(name: str, near: ForeignKey = near, far: ForeignKey = far, middle: Table = middle) -> Relation:
-                junction = Junction(middle.name, near.columns, far.columns)
-                return Relation(name, far.target, near.target_columns, far.target_columns, many=True, junction=junction)
-
-            plain = f"{names[far.target]}_collection"
-            yield (plain, f"{names[far.target]}_{names[middle.name]}_collection"), make
-
-
-def _known(table: Table, names: dict[TableName, str]) -> list[ForeignKey]:
-    return [key for key in table.foreign_keys if key.target in names]

@@ -1,5 +1,6 @@
 from db.catalog import Catalog, TableName
-from schema.names import build_model, legal_name, singular
+from schema.names import build_model
+from schema.spelling import legal_name, singular
 from tests.builders import a_column, a_foreign_key, a_table
 
 
