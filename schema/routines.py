@@ -116,7 +116,8 @@ def _record(name: str, function: Function, taken: set[str]) -> Entity | None:
         columns[free_name((legal_name(column.name),), set(columns))] = column
     type_name = free_name((f"{name}_result",), taken)
     taken.add(type_name)
-    table = Table(TableName(function.name.schema, function.name.name), tuple(columns.values()))
+    # Without a name, so that nothing can be read from it: what it holds is what the function gives.
+    table = Table(TableName("", ""), tuple(columns.values()))
     return Entity(type_name, table, MappingProxyType(columns), MappingProxyType({}))
 
 

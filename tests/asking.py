@@ -20,6 +20,7 @@ from schema.policy import compile_policy
 from schema.principal import Principal
 from schema.query.document import Limits
 from schema.query.run import run_operation
+from schema.validity import TimedPolicy
 
 ROOT = Principal(1, 1, "root", is_root=True)
 
@@ -74,7 +75,7 @@ async def open_asker(
         async with TenantDatabase(dsn, max_connections=2) as opened:
             model = build_model(await read_catalog(opened, list(schemas)))
             tenant: Any = None
-            policy = compile_policy(rules, model, tenant_id=1)
+            policy = TimedPolicy(rules, lambda in_force: compile_policy(in_force, model, tenant_id=1))
             yield Asker(LoadedTenant(tenant, opened, model, "", policy, Limits()), plain)
     finally:
         await plain.close()

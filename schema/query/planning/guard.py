@@ -6,6 +6,7 @@ What it can raise for is not told here: rendering keeps it behind the grants (`r
 from dataclasses import dataclass, replace
 from typing import assert_never
 
+from schema.errors import UnsupportedExpression
 from schema.expression.predicate import (
     ALWAYS,
     Aggregated,
@@ -117,6 +118,8 @@ class _Guard:
         if not value.under_grant:
             return value
         entity = self.entities[-1]
+        if not value.ways and not entity.table.name.name:
+            raise UnsupportedExpression("An aggregate over the rows that a function gives cannot be in their filter.")
         # Result rows are what the caller has been given already.
         is_table = not value.ways and entity.table.name.schema
         grant = self.planning.grant(entity, "select") if is_table else ALWAYS
