@@ -57,7 +57,13 @@ class Link:
 
     async def fetch_rows(self, text: str, arguments: Sequence[object]) -> list[asyncpg.Record]:
         """All rows."""
-        return await (self._statements.get(text) or await self._prepare(text)).fetch(*arguments)
+        statement = self._statements.get(text) or await self._prepare(text)
+        try:
+            return await statement.fetch(*arguments)
+        except asyncpg.PostgresError:
+            # Perhaps its tables have changed since it was prepared, and then it would never work again.
+            self._statements.pop(text, None)
+            raise
 
     async def _prepare(self, text: str) -> AnyStatement:
         statement = await self.connection.prepare(text)

@@ -62,7 +62,7 @@ def refusal_of(error: asyncpg.PostgresError) -> StoreError:
             return StatementTimedOut()
         case "42501":
             return DatabasePermissionDenied()
-        case "42P01" | "42703" | "42883" | "42704":
+        case "42P01" | "42703" | "42883" | "42704" | "42846":
             return CatalogOutdated()
         case "0A000" if str(error).startswith("cached plan"):
             return CatalogOutdated()

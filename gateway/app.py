@@ -26,6 +26,7 @@ from gateway.auth.passwords import PasswordChecker
 from gateway.auth.principals import Principals
 from gateway.auth.rate_limit import RateLimiter
 from gateway.auth.tokens import TokenRules
+from gateway.catalog_watch import CatalogWatch
 from gateway.changes import ChangeListener
 from gateway.compression import DeflatedTexts
 from gateway.errors import RequestError
@@ -139,6 +140,8 @@ async def open_state(
         tenants = open_tenants(settings, engine, master_key)
         changes = ChangeListener(dsn, keys, principals, tenants)
         changes.start()
+        watch = CatalogWatch(tenants, settings.catalog_watch_seconds)
+        watch.start()
         try:
             await changes.wait_until_listening(LISTENER_PATIENCE_SECONDS)
             yield AppState(
@@ -160,6 +163,7 @@ async def open_state(
                 document_limits=document_limits(settings),
             )
         finally:
+            await watch.stop()
             await changes.stop()
             await tenants.close()
     finally:

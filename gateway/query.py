@@ -6,6 +6,7 @@ from time import perf_counter
 from starlette.types import Receive, Scope, Send
 
 from db.errors import PublicError
+from db.refusals import CatalogOutdated
 from gateway.auth.bearer import authenticate
 from gateway.graphql_http import (
     GraphQLRequest,
@@ -25,7 +26,7 @@ from gateway.graphql_http import (
 from gateway.log import bind_request, publish
 from gateway.metrics import OUTCOME, Metrics, outcome_of, outcome_of_status
 from gateway.protection import secured
-from gateway.state import AppState
+from gateway.state import AppState, Tenants
 from gateway.tenancy import LoadedTenant
 from schema.principal import Principal
 from schema.query.run import run_operation
@@ -80,19 +81,31 @@ async def _answer(lines: Lines, receive: Receive, state: AppState, principal: Pr
     tenants = state.tenants
     loaded = tenants.recall(principal) or await tenants.get(principal.tenant_id, principal.tenant_version)
     if not isinstance(request, list):
-        body = await answer_query(loaded, principal, request)
+        body = await answer_latest(tenants, loaded, principal, request)
         return data_reply(body, head.media_type, copy_to_top=request.from_form and state.settings.form_fields_at_top)
-    replies = [await _reply_to(loaded, principal, each, head.media_type) for each in request]
+    replies = [await _reply_to(tenants, loaded, principal, each, head.media_type) for each in request]
     return batch_reply(replies, head.media_type)
 
 
 async def _reply_to(
-    loaded: LoadedTenant, principal: Principal, request: GraphQLRequest, media_type: MediaType
+    tenants: Tenants, loaded: LoadedTenant, principal: Principal, request: GraphQLRequest, media_type: MediaType
 ) -> Reply:
     try:
-        return data_reply(await answer_query(loaded, principal, request), media_type)
+        return data_reply(await answer_latest(tenants, loaded, principal, request), media_type)
     except PublicError as error:
         return error_reply(error, media_type)
+
+
+async def answer_latest(tenants: Tenants, loaded: LoadedTenant, principal: Principal, request: GraphQLRequest) -> bytes:
+    """`{"data":…}` for one request. What names a table or column that is gone is asked once more of the tables as they
+    now are, if it only reads; a mutation is left to its caller. Raises PublicError."""
+    try:
+        return await answer_query(loaded, principal, request)
+    except CatalogOutdated:
+        latest = await tenants.catch_up(loaded)
+        if latest is None or latest.view(principal).prepare(request.query, request.operation_name).is_mutation:
+            raise
+        return await answer_query(latest, principal, request)
 
 
 async def answer_query(loaded: LoadedTenant, principal: Principal, request: GraphQLRequest) -> bytes:

@@ -120,6 +120,9 @@ class Settings(BaseSettings):
     statement_seconds: float = Field(
         default=10.0, gt=0, le=3600, description="How long a statement may run in a tenant's database."
     )
+    catalog_watch_seconds: float = Field(
+        default=1.0, ge=0, le=3600, description="How often changes of tables are looked for; 0 never looks."
+    )
     max_tokens: int = Field(default=10_000, ge=10, description="Tokens of a GraphQL document.")
     max_depth: int = Field(default=20, ge=1, le=60, description="Levels of an operation; GraphiQL needs 15.")
     max_aliases: int = Field(default=500, ge=0, description="Aliases of an operation, fragments counted at each use.")

@@ -66,6 +66,14 @@ class Tenants(Protocol):
         """Nothing; the same for every loaded tenant, since changes may have been missed."""
         ...
 
+    async def notice_changes(self) -> None:
+        """Nothing; tenants in use whose tables have changed are as their databases now have them."""
+        ...
+
+    async def catch_up(self, loaded: LoadedTenant, /) -> LoadedTenant | None:
+        """The tenant as it is now; None where it has not changed. Raises StoreError."""
+        ...
+
     async def close(self) -> None: ...
 
 

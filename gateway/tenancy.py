@@ -1,6 +1,7 @@
 """Tenants: each tenant's database, model, policy and views, loaded at first use and replaced whole when they change."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +10,8 @@ from cachetools import LRUCache
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.catalog import TableName
-from db.errors import PublicError
+from db.catalog_mark import read_catalog_mark
+from db.errors import PublicError, StoreError
 from db.read_catalog import read_catalog
 from db.records import Rule, Tenant
 from db.rules import list_rules
@@ -29,6 +31,8 @@ from schema.query.cursors import CursorKey, cursor_key
 from schema.query.document import Limits
 from schema.query.tenant_schema import tenant_schema
 from schema.validity import TimedPolicy
+
+log = logging.getLogger(__name__)
 
 MAX_VIEWS = 500
 MAX_RECENT = 10_000
@@ -67,6 +71,8 @@ class LoadedTenant:
     cursors: CursorKey
     clock: Callable[[], float] = time.time
     views: LRUCache[str, RoleView] = field(default_factory=lambda: LRUCache(MAX_VIEWS))
+    #: By which a change of the database is noticed; see db.catalog_mark.
+    catalog_mark: str = ""
     texts: LRUCache[str, SchemaText] = field(default_factory=lambda: LRUCache(MAX_VIEWS))
     recent: Bounded[str, tuple[Principal, Policy, RoleView]] = field(default_factory=lambda: Bounded(MAX_RECENT))
 
@@ -74,6 +80,14 @@ class LoadedTenant:
     def policy(self) -> Policy:
         """The policy of the rules that are in force now."""
         return self.timed_policy.at(self.clock())
+
+    def is_like(self, other: "LoadedTenant") -> bool:
+        """Whether the other is the same tenant with the same rules, tables and database."""
+        return (
+            self.tenant == other.tenant
+            and self.database is other.database
+            and self.catalog_fingerprint == other.catalog_fingerprint
+        )
 
     def view(self, principal: Principal) -> RoleView:
         """The schema, grants and plans of the principal, shared with all who may do the same."""
@@ -138,6 +152,10 @@ class Tenants:
         self._loaded: dict[int, LoadedTenant] = {}
         self._databases: dict[int, tuple[str, TenantDatabase]] = {}
         self._locks: dict[int, asyncio.Lock] = {}
+        #: Which were asked for since changes were looked for last, and for which they are looked for at all: where
+        #: nobody asks, nobody looks.
+        self._used: set[int] = set()
+        self._watched: set[int] = set()
 
     async def get(self, tenant_id: int, version: int = 0) -> LoadedTenant:
         """The tenant as of this version or a later one, read from the databases when what is loaded is older.
@@ -145,15 +163,44 @@ class Tenants:
         The caller's principal knows the version it was read at: so no policy older than its principal is ever used,
         even where no notice of a change has arrived. Raises NoSuchTenant, StoreError.
         """
+        self._used.add(tenant_id)
         loaded = self._loaded.get(tenant_id)
-        if loaded is not None and loaded.tenant.version >= version:
+        if loaded is None or loaded.tenant.version < version:
+            return await self._load(tenant_id, version)
+        if tenant_id in self._watched:
             return loaded
-        return await self._load(tenant_id, version)
+        await self._notice(loaded)
+        return self._loaded.get(tenant_id) or await self._load(tenant_id, version)
 
     def recall(self, principal: Principal) -> LoadedTenant | None:
-        """The principal's tenant, if it is loaded and no older than the principal."""
-        loaded = self._loaded.get(principal.tenant_id)
+        """The principal's tenant, if it is loaded, no older than the principal, and watched for changes."""
+        tenant_id = principal.tenant_id
+        if tenant_id not in self._watched:
+            return None
+        self._used.add(tenant_id)
+        loaded = self._loaded.get(tenant_id)
         return loaded if loaded is not None and loaded.tenant.version >= principal.tenant_version else None
+
+    async def notice_changes(self) -> None:
+        """Nothing; of the tenants that somebody has asked for since the last time, those whose tables have changed are
+        as their databases now have them. The others are looked at when they are asked for again."""
+        used, self._used = self._used, set()
+        self._watched &= used
+        for tenant_id in used:
+            loaded = self._loaded.get(tenant_id)
+            if loaded is not None:
+                await self._notice(loaded)
+
+    async def catch_up(self, loaded: LoadedTenant) -> LoadedTenant | None:
+        """The tenant as it is now, where that is not what it was; None where nothing has changed. Raises StoreError."""
+        tenant_id = loaded.tenant.tenant_id
+        current = self._loaded.get(tenant_id)
+        if current is loaded:
+            mark = await read_catalog_mark(loaded.database, loaded.tenant.schemas)
+            if mark == loaded.catalog_mark:
+                return None
+            current = await self._load(tenant_id, None, instead_of=loaded)
+        return current if current is not loaded else None
 
     async def refresh(self, tenant_id: int) -> None:
         """Nothing; what is known of the tenant is as its databases now have it."""
@@ -182,16 +229,33 @@ class Tenants:
         for _, database in databases.values():
             await database.close()
 
-    async def _load(self, tenant_id: int, version: int | None) -> LoadedTenant:
-        """The tenant as of `version` or later; with None as it is now."""
+    async def _notice(self, loaded: LoadedTenant) -> None:
+        """Nothing; the tenant is loaded anew where its tables have changed. What cannot be reached stays as it is."""
+        tenant_id = loaded.tenant.tenant_id
+        self._watched.add(tenant_id)
+        try:
+            await self.catch_up(loaded)
+        except (StoreError, NoSuchTenant) as error:
+            log.warning("changes of tenant %d could not be looked for: %s", tenant_id, error.code)
+
+    async def _load(self, tenant_id: int, version: int | None, instead_of: LoadedTenant | None = None) -> LoadedTenant:
+        """The tenant as of `version` or later; with None as it is now. What has taken the place of `instead_of`
+        meanwhile will do."""
         async with self._locks.setdefault(tenant_id, asyncio.Lock()):
             loaded = self._loaded.get(tenant_id)
             if loaded is not None and version is not None and loaded.tenant.version >= version:
+                return loaded
+            if instead_of is not None and loaded is not None and loaded is not instead_of:
                 return loaded
             fresh = await self._read(tenant_id)
             if fresh is None:
                 self._loaded.pop(tenant_id, None)
                 raise NoSuchTenant(tenant_id)
+            self._watched.add(tenant_id)
+            if loaded is not None and loaded.is_like(fresh):
+                # Nothing that matters: its views and plans are worth keeping.
+                loaded.catalog_mark = fresh.catalog_mark
+                return loaded
             self._loaded[tenant_id] = fresh
             return fresh
 
@@ -202,6 +266,8 @@ class Tenants:
         if tenant is None:
             return None
         database = await self._database(tenant)
+        # Before the catalog, so that no change between the two is missed.
+        mark = await read_catalog_mark(database, tenant.schemas)
         catalog = await read_catalog(database, tenant.schemas)
         before = self._loaded.get(tenant_id)
         unchanged = before is not None and before.catalog_fingerprint == catalog.fingerprint
@@ -212,7 +278,17 @@ class Tenants:
 
         policy = TimedPolicy(rules, compile_rules)
         cursors = cursor_key(self._master_key.secret, tenant_id)
-        return LoadedTenant(tenant, database, model, catalog.fingerprint, policy, self._limits, cursors, self._clock)
+        return LoadedTenant(
+            tenant,
+            database,
+            model,
+            catalog.fingerprint,
+            policy,
+            self._limits,
+            cursors,
+            self._clock,
+            catalog_mark=mark,
+        )
 
     async def _database(self, tenant: Tenant) -> TenantDatabase:
         dsn = self._resolve_dsn(tenant.dsn)

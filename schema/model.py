@@ -78,13 +78,15 @@ class Note:
 @dataclass(frozen=True)
 class Model:
     """All entities, by GraphQL name and by table; `type_names` are those of enums and composite types, by the text
-    that stands for them in SQL. `routines` are those that are no computed fields."""
+    that stands for them in SQL. `routines` are those that are no computed fields; `taken` are all names
+    of types that are given already."""
 
     entities: Mapping[str, Entity]
     by_table: Mapping[TableName, Entity]
     notes: tuple[Note, ...] = ()
     type_names: Mapping[str, str] = field(default_factory=dict[str, str])
     routines: Mapping[str, Routine] = field(default_factory=dict[str, Routine])
+    taken: frozenset[str] = frozenset()
 
     def type_name(self, kind: PgType) -> str:
         """The GraphQL name of an enum or composite type."""

@@ -57,7 +57,7 @@ Thing = TypeVar("Thing")
 def derived_type_name(model: Model, entity: Entity, suffix: str) -> str:
     """The name of a type made for an entity, which no table has and no type that all share."""
     name = entity.name + suffix
-    while name in model.entities or name in _RESERVED:
+    while name in model.entities or name in model.taken or name in _RESERVED:
         name += "_"
     return name
 
@@ -116,6 +116,7 @@ def build_model(catalog: Catalog) -> Model:
         by_table=MappingProxyType({entity.table.name: entity for entity in entities}),
         type_names=MappingProxyType(type_names),
         routines=routines.by_name,
+        taken=frozenset(taken),
         notes=tuple(notes),
     )
 

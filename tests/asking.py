@@ -18,6 +18,7 @@ from gateway.tenancy import LoadedTenant
 from schema.names import build_model
 from schema.policy import compile_policy
 from schema.principal import Principal
+from schema.query.cursors import CursorKey
 from schema.query.document import Limits
 from schema.query.run import run_operation
 from schema.validity import TimedPolicy
@@ -76,6 +77,6 @@ async def open_asker(
             model = build_model(await read_catalog(opened, list(schemas)))
             tenant: Any = None
             policy = TimedPolicy(rules, lambda in_force: compile_policy(in_force, model, tenant_id=1))
-            yield Asker(LoadedTenant(tenant, opened, model, "", policy, Limits()), plain)
+            yield Asker(LoadedTenant(tenant, opened, model, "", policy, Limits(), CursorKey(b"key")), plain)
     finally:
         await plain.close()

@@ -113,6 +113,9 @@ class FixedTenants:
     async def refresh_all(self) -> None:
         self.refreshed.append(None)
 
+    async def notice_changes(self) -> None:
+        pass
+
     async def close(self) -> None:
         self.refreshed.clear()
 

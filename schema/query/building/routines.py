@@ -19,17 +19,22 @@ from schema.query.building.arguments import list_arguments
 from schema.query.building.types import OutputType, ValueTypes
 
 MayCall: TypeAlias = Callable[[Routine], bool]
+ArgumentsOf: TypeAlias = Callable[[Entity], dict[str, GraphQLArgument]]
 ObjectOf: TypeAlias = Callable[[TableName], GraphQLObjectType | None]
 
 
 class RoutineTypes:
-    """The fields of one schema. `object_of` gives the type of a table's rows, or None where they are hidden."""
+    """The fields of one schema. `object_of` gives the type of a table's rows, or None where they are hidden, and
+    `arguments_of` what lists of them take."""
 
-    def __init__(self, model: Model, types: ValueTypes, may_call: MayCall, object_of: ObjectOf) -> None:
+    def __init__(
+        self, model: Model, types: ValueTypes, may_call: MayCall, object_of: ObjectOf, arguments_of: ArgumentsOf
+    ) -> None:
         self._model = model
         self._types = types
         self._may_call = may_call
         self._object_of = object_of
+        self._arguments_of = arguments_of
         self._records: dict[str, GraphQLObjectType] = {}
 
     def functions(self) -> GraphQLObjectType | None:
@@ -61,26 +66,27 @@ class RoutineTypes:
         given = self._result(routine)
         if given is None:
             return None
-        result, is_rows = given
+        result, further = given
         is_set = routine.function.returns_set
         comment = comment_of(routine.function.comment)
         return GraphQLField(
             GraphQLList(result) if is_set else result,
-            args=self._arguments(routine) | (list_arguments() if is_set and is_rows else {}),
+            args=self._arguments(routine) | (further if is_set else {}),
             description=comment.description,
             deprecation_reason=comment.deprecation,
         )
 
-    def _result(self, routine: Routine) -> tuple[OutputType, bool] | None:
-        """The type of what it gives, and whether that is rows."""
+    def _result(self, routine: Routine) -> tuple[OutputType, dict[str, GraphQLArgument]] | None:
+        """The type of what it gives, and what lists of it take."""
         if routine.rows_of is not None:
             table = self._object_of(routine.rows_of)
-            return None if table is None else (table, True)
+            arguments = self._arguments_of(self._model.by_table[routine.rows_of])
+            return None if table is None else (table, list_arguments() | arguments)
         if routine.record is not None:
-            return self._record(routine.record), True
+            return self._record(routine.record), list_arguments()
         if routine.gives_nothing:
-            return GraphQLBoolean, False
-        return self._types.output(routine.function.result), False
+            return GraphQLBoolean, {}
+        return self._types.output(routine.function.result), {}
 
     def _record(self, record: Entity) -> GraphQLObjectType:
         if record.name not in self._records:

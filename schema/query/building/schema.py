@@ -92,10 +92,10 @@ class _Builder:
         self.objects: dict[str, GraphQLObjectType] = {}
         self.inputs: dict[str, GraphQLInputObjectType] = {}
         self.types = ValueTypes(model)
-        self.routines = RoutineTypes(model, self.types, may_call, self._object_of)
         self.calls: dict[str, Routine] = {}
         self.roots: dict[str, RootField] = {}
         self.rows = RowArguments(model, self._may_follow)
+        self.routines = RoutineTypes(model, self.types, may_call, self._object_of, self.rows.of)
 
     def visible(self) -> list[Entity]:
         return [

@@ -79,7 +79,7 @@ def render_argument(value: Argument) -> Sql:
     """A slot of the value's type. What asyncpg cannot send as that type goes as text and is cast."""
     kind = value.type
     if kind.kind == "array" and kind.element is not None:
-        if kind.element.kind == "base" and kind.element.base in _BINARY:
+        if kind.element.kind == "enum" or (kind.element.kind == "base" and kind.element.base in _BINARY):
             return slot(value, kind.name)
         return sql("{texts}::{type}", texts=slot(value, "text[]"), type=_type_name(kind))
     if kind.kind == "enum" or (kind.kind == "base" and (kind.base in _BINARY or kind.base in TEXT_TYPES)):
