@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Final, Literal, NoReturn, TypeVar, cast
 
 import asyncpg
+import orjson
 import typer
 from rich.console import Console
 from rich.syntax import Syntax
@@ -40,6 +41,7 @@ from gateway.provision import Credentials, NoEmbeddedServer, create_tenant, gene
 from gateway.serve import Control, Observer, open_control, serve
 from gateway.settings import Settings, SettingsInvalid, load_settings
 from gateway.tenancy import NoSuchTenant, Tenants
+from schema.model import Model
 from schema.names import build_model
 from schema.principal import NORMAL_CAPABILITIES
 from schema.query.building.schema_text import SchemaText
@@ -239,8 +241,11 @@ def tenant_list() -> None:
 
 
 @tenants_app.command("refresh")
-def tenant_refresh(tenant_id: TenantId) -> None:
-    """Read the tables of a tenant's database again, and tell which names GraphQL cannot have as they are."""
+def tenant_refresh(
+    tenant_id: TenantId,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,  # noqa: FBT002
+) -> None:
+    """Read the tables of a tenant's database again, and tell what is called otherwise or left out, and why."""
 
     async def refresh(control: Control) -> None:
         tenant = await _get_tenant(control, tenant_id)
@@ -248,11 +253,25 @@ def tenant_refresh(tenant_id: TenantId) -> None:
             model = build_model(await read_catalog(database, tenant.schemas))
         async with control.engine.begin() as connection:
             await announce_change(connection, tenant_id)
-        out.print(f"{len(model.entities)} tables and views.")
+        report = refresh_report(model)
+        if as_json:
+            sys.stdout.buffer.write(orjson.dumps(report, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+            return
+        out.print(f"{report['tables']} tables and views, {report['functions']} functions.")
         for note in model.notes:
             out.print(f"  {note.subject} {note.reason}", markup=False)
 
     _with_control(refresh)
+
+
+def refresh_report(model: Model) -> dict[str, object]:
+    """What a tenant's database holds for GraphQL, and what of it is called otherwise or left out."""
+    computed = sum(len(entity.computed) for entity in model.entities.values())
+    return {
+        "tables": len(model.entities),
+        "functions": len(model.routines) + computed,
+        "notes": [{"kind": note.kind, "subject": note.subject, "reason": note.reason} for note in model.notes],
+    }
 
 
 @tenants_app.command("suspend")
