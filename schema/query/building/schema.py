@@ -82,7 +82,9 @@ def build_query_schema(model: Model, may: May, may_call: MayCall = _no_calls) ->
         types=[*objects.values(), *builder.inputs.values(), *aggregates.types],
         directives=specified_directives,
     )
-    return QuerySchema(graphql, model, MappingProxyType(builder.roots), aggregates.fields, MappingProxyType(builder.calls))
+    return QuerySchema(
+        graphql, model, MappingProxyType(builder.roots), aggregates.fields, MappingProxyType(builder.calls)
+    )
 
 
 class _Builder:
