@@ -159,21 +159,26 @@ def read_lines(scope: Scope) -> Lines:
     )
 
 
-def read_head(lines: Lines, limits: HttpLimits) -> Head:
-    """What the lines before the body say. Raises every RequestError that they are reason enough for.
+def check_sizes(lines: Lines, limits: HttpLimits) -> None:
+    """Nothing, or HeadersTooLarge, BodyTooLarge and the like for what is too large already by its head.
 
     uvicorn with httptools has no limit of its own for header lines, and takes 200 KB.
     """
+    if lines.size > limits.max_header_bytes:
+        raise HeadersTooLarge(limits.max_header_bytes)
+    for name, value in lines.body_lines:
+        _check_body_line(name, value, limits.max_body_bytes)
+
+
+def read_head(lines: Lines, limits: HttpLimits) -> Head:
+    """What the lines before the body say. Raises every RequestError that they are reason enough for."""
     if lines.method not in {"POST", "GET"}:
         raise MethodNotAllowed("Use POST, or GET for queries.", "GET, POST")
     if len(lines.query_string) > limits.max_address_bytes:
         raise AddressTooLong(limits.max_address_bytes)
     if len(lines.content_types) > 1:
         raise UnsupportedMediaType("Send one Content-Type.")
-    for name, value in lines.body_lines:
-        _check_body_line(name, value, limits.max_body_bytes)
-    if lines.size > limits.max_header_bytes:
-        raise HeadersTooLarge(limits.max_header_bytes)
+    check_sizes(lines, limits)
     content_type = lines.content_types[0] if lines.content_types else None
     return Head(lines.method, negotiate(lines.accept), content_type, lines.query_string)
 

@@ -15,6 +15,7 @@ from gateway.graphql_http import (
     Reply,
     batch_reply,
     check_method,
+    check_sizes,
     data_reply,
     error_reply,
     is_probe,
@@ -66,6 +67,8 @@ async def answer_request(scope: Scope, lines: Lines, receive: Receive) -> Reply:
     state: AppState = scope["app"].state.ostiary
     media_type = media_type_of(lines)
     try:
+        # Also for who has no token: what follows a refusal that leaves a huge body unread would be read after all.
+        check_sizes(lines, state.http_limits)
         principal = state.principals.recall(lines.authorization) or await authenticate(lines.authorization, state)
         if is_probe(lines):
             return data_reply(b'{"data":{"__typename":"Query"}}', media_type)

@@ -188,7 +188,7 @@ def a_client(app: Starlette, address: str = ADDRESS) -> httpx2.AsyncClient:
 @door
 async def whoami(request: Request, state: AppState) -> Response:
     """What an access token gives access to, in these tests."""
-    principal = await authenticate(request, state)
+    principal = await authenticate(request.headers.getlist("authorization"), state)
     return JSONResponse({"roleid": principal.role_id, "login": principal.login, "root": principal.is_root})
 
 

@@ -86,12 +86,21 @@ def can_raise(predicate: Predicate) -> bool:
 def fence(guard: Predicate, condition: Predicate) -> Predicate:
     """Both, such that what can raise is evaluated on no row that the guard hides; the rest stays beside the guard,
     where indexes serve both."""
-    parts = condition.operands if isinstance(condition, And) else (condition,)
-    guarded = all_of(guard, *(part for part in parts if not can_raise(part)))
-    risky = all_of(*(part for part in parts if can_raise(part)))
+    safe, risky = parted(condition)
+    guarded = all_of(guard, safe)
     if risky == ALWAYS or guarded == NEVER:
         return guarded
     return risky if guarded == ALWAYS else all_of(guarded, Fenced(guarded, risky))
+
+
+def parted(condition: Predicate) -> tuple[Predicate, Predicate]:
+    """What of a conjunction cannot raise, and what can."""
+    parts = condition.operands if isinstance(condition, And) else (condition,)
+    risky = [can_raise(part) for part in parts]
+    return (
+        all_of(*(part for part, is_risky in zip(parts, risky, strict=True) if not is_risky)),
+        all_of(*(part for part, is_risky in zip(parts, risky, strict=True) if is_risky)),
+    )
 
 
 def _can_fail(operand: Operand) -> bool:

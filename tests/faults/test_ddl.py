@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,7 @@ def round_of_changes(number: int) -> list[str]:
 
 
 @contextmanager
-def serving(data_folder: Path) -> Iterator[tuple[Gateway, str, str]]:
+def serving(data_folder: Path) -> Generator[tuple[Gateway, str, str]]:
     """A gateway, a token of the todo tenant's root, and the DSN of that tenant's database."""
     with Gateway.start(data_folder) as gateway:
         server = find_running(data_folder / "postgres")

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import pytest
 from starlette.types import Message
 
-from gateway.graphql_http import HttpLimits, MediaType, NotAcceptable, is_probe, negotiate, spread_data
+from gateway.graphql_http import HttpLimits, MediaType, NotAcceptable, is_probe, negotiate, read_lines, spread_data
 from tests.graphql_app import GraphQLApp
 
 JSON = "application/json"
@@ -304,9 +304,12 @@ async def test_other_methods_are_refused_with_what_is_allowed(method: str) -> No
 
 
 def test_a_get_without_a_question_is_a_probe() -> None:
-    assert is_probe({"method": "GET", "query_string": b""})
-    assert not is_probe({"method": "GET", "query_string": b"query={a}"})
-    assert not is_probe({"method": "POST", "query_string": b""})
+    def probes(method: str, query_string: bytes) -> bool:
+        return is_probe(read_lines({"method": method, "query_string": query_string, "headers": []}))
+
+    assert probes("GET", b"")
+    assert not probes("GET", b"query={a}")
+    assert not probes("POST", b"")
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,10 @@ from gateway.tenancy import LoadedTenant
 from schema.errors import WrongType
 from schema.names import build_model
 from schema.policy import compile_policy
+from schema.query.cursors import CursorKey
 from schema.query.document import Limits
 from schema.query.run import run_operation
+from schema.validity import TimedPolicy
 from tests.builders import a_principal
 from tests.databases import Databases
 
@@ -46,7 +48,8 @@ async def tenant(dsn: str) -> Any:
     async with TenantDatabase(dsn, max_connections=1) as database:
         model = build_model(await read_catalog(database, ["public"]))
         record: Any = None
-        yield LoadedTenant(record, database, model, "", compile_policy((), model, tenant_id=1), Limits())
+        policy = TimedPolicy((), lambda rules: compile_policy(rules, model, tenant_id=1))
+        yield LoadedTenant(record, database, model, "", policy, Limits(), CursorKey(b"key"))
 
 
 async def found(tenant: LoadedTenant, text: str) -> bool:

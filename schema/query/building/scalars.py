@@ -5,6 +5,7 @@ from typing import Final
 from graphql import (
     GraphQLBoolean,
     GraphQLFloat,
+    GraphQLID,
     GraphQLInt,
     GraphQLList,
     GraphQLScalarType,
@@ -53,3 +54,8 @@ def scalar_for(kind: PgType) -> GraphQLScalarType | GraphQLList[GraphQLScalarTyp
 def is_key(table: Table, column: Column) -> bool:
     """Whether the column is an `ID`: part of its table's primary key."""
     return column.name in table.primary_key
+
+
+def column_scalar(table: Table, column: Column) -> GraphQLScalarType | GraphQLList[GraphQLScalarType]:
+    """The type of a column without the types of the tenant's own: labels and composite values are then texts."""
+    return GraphQLID if is_key(table, column) else scalar_for(column.type)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from graphql import FieldNode
 
-from db.catalog import PgType
+from db.catalog import Column, PgType
 from schema.errors import OperationError
 from schema.expression.predicate import Constant, CursorValue, VariableValue
 from schema.expression.types import INT8, INTEGERS, NUMERIC, TEXT, is_ordered, literal_type
@@ -74,10 +74,10 @@ def plan_pages(
 
 def total_order(entity: Entity, order: tuple[Order, ...]) -> tuple[Order, ...]:
     """The order, and after it what tells all rows apart: the primary key, else a unique key without nulls, else every
-    column that has an order."""
+    column that has an order. Only columns that the caller may see, as a cursor shows what is in it."""
     named = {each.column.name for each in order if not each.path}
-    further = [name for name in _telling(entity) if name not in named]
-    return (*order, *(Order((), entity.table.by_name[name], descending=False) for name in further))
+    further = [column for column in _telling(entity) if column.name not in named]
+    return (*order, *(Order((), column, descending=False) for column in further))
 
 
 def order_context(entity: Entity, order: tuple[Order, ...]) -> str:
@@ -108,14 +108,12 @@ def order_type(order: Order) -> PgType:
             return kind
 
 
-def _telling(entity: Entity) -> tuple[str, ...]:
-    table = entity.table
-    if table.primary_key:
-        return table.primary_key
-    for key in table.unique_keys:
-        if all(table.by_name[name].not_null for name in key):
-            return key
-    return tuple(column.name for column in table.columns if is_ordered(column.type))
+def _telling(entity: Entity) -> list[Column]:
+    seen = {column.name: column for column in entity.columns.values()}
+    for key in (entity.table.primary_key, *entity.table.unique_keys):
+        if key and all(name in seen and seen[name].not_null for name in key):
+            return [seen[name] for name in key]
+    return [column for column in seen.values() if is_ordered(column.type)]
 
 
 def _cursor(planning: Planning, node: FieldNode, name: str) -> Given | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from db.sql import Sql, join, name, sql
 from schema.query.plan import Hop, Order
 from schema.query.rendering.context import Rendering
-from schema.query.rendering.predicate import render_source
+from schema.query.rendering.predicate import behind, render_source
 
 _FUNCTIONS = {"avg": sql("avg"), "count": sql("count"), "max": sql("max"), "min": sql("min"), "sum": sql("sum")}
 
@@ -98,10 +98,11 @@ def _made_of(rendering: Rendering, order: Order, path: tuple[Hop, ...], alias: s
     function = order.function or ("max" if order.descending else "min")
     if hop.relation.many:
         value = sql("{function}({value})", function=_FUNCTIONS[function], value=value)
+    meets = rendering.link(hop.relation, alias, inner, hop.via)
+    where = order.where if order.function else hop.grant
     return sql(
-        "(select {value} from {source} where {meets} and {grant})",
+        "(select {value} from {source} where {all})",
         value=value,
         source=render_source(hop.relation, hop.target, inner),
-        meets=rendering.link(hop.relation, alias, inner, hop.via),
-        grant=rendering.condition(order.where if order.function else hop.grant, hop.target, inner),
+        all=join(" and ", behind([meets], where, rendering.condition(where, hop.target, inner))),
     )

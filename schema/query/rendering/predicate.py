@@ -180,11 +180,12 @@ class _Rows:
         relation = entity.relations[count.relation]
         target = self.model.by_table[relation.target]
         inner = self.aliases.new(target)
+        meets = render_link(relation, alias, inner, count.via, self.model, self.aliases)
+        where = _Rows(self.model, self.aliases, (*self.rows, (target, inner))).predicate(count.where)
         return sql(
-            "(select count(*) from {source} where {meets} and {where})",
+            "(select count(*) from {source} where {all})",
             source=render_source(relation, target, inner),
-            meets=render_link(relation, alias, inner, count.via, self.model, self.aliases),
-            where=_Rows(self.model, self.aliases, (*self.rows, (target, inner))).predicate(count.where),
+            all=join(" and ", behind([meets], count.where, where)),
         )
 
     def matches(self, test: Matches) -> Sql:

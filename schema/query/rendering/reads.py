@@ -9,8 +9,8 @@ from typing import assert_never
 
 from db.catalog import Column
 from db.sql import Sql, concatenate, join, json_text, name, sql
-from schema.expression.predicate import ALWAYS
-from schema.expression.totality import fence
+from schema.expression.predicate import ALWAYS, all_of
+from schema.expression.totality import parted
 from schema.query.plan import (
     Argument,
     Call,
@@ -27,7 +27,7 @@ from schema.query.rendering.context import Rendering
 from schema.query.rendering.json import render_column, render_composite
 from schema.query.rendering.keyset import may_fail, within_page
 from schema.query.rendering.orders import Ordered, is_plain, named_values, order_clause, render_orders
-from schema.query.rendering.predicate import render_argument, render_source, table_name
+from schema.query.rendering.predicate import behind, render_argument, render_source, table_name
 
 
 def render_list(rendering: Rendering, read: Read, parent: str) -> Sql:
@@ -151,7 +151,8 @@ def _rows(read: Read, alias: str, parent: str) -> Sql:
 def where_clause(
     rendering: Rendering, read: Read, alias: str, parent: str, further: Sequence[Sql] = (), *, fenced: bool = False
 ) -> Sql:
-    """` where …`, or nothing. `further` conditions, if `fenced`, are evaluated on no row that the grant hides."""
+    """` where …`, or nothing. What of the filter can raise, and `further` conditions if `fenced`, are evaluated on no
+    row that the grant hides, or that is reached only over a row of a junction that is hidden."""
     conditions: list[Sql] = []
     if parent and read.relation is not None:
         conditions.append(rendering.link(read.relation, parent, alias, read.via))
@@ -159,13 +160,15 @@ def where_clause(
     if read.call is not None:
         # A function that gives null gives a row of nulls.
         conditions.append(sql("not ({row} is null)", row=name(alias)))
-    guard = fence(read.grant, read.filter or ALWAYS)
-    if guard != ALWAYS:
+    safe, risky = parted(read.filter or ALWAYS)
+    if (guard := all_of(read.grant, safe)) != ALWAYS:
         conditions.append(rendering.condition(guard, read.entity, alias))
-    if further and fenced:
-        grant = rendering.condition(read.grant, read.entity, alias)
-        further = [sql("(case when {grant} then {all} end)", grant=grant, all=join(" and ", further))]
-    conditions.extend(further)
+    guards = conditions
+    if risky != ALWAYS:
+        conditions = behind(guards, risky, rendering.condition(risky, read.entity, alias))
+    if further and fenced and guards:
+        further = [sql("(case when {guards} then {all} end)", guards=join(" and ", guards), all=join(" and ", further))]
+    conditions = [*conditions, *further]
     return sql(" where {all}", all=join(" and ", conditions)) if conditions else sql("")
 
 

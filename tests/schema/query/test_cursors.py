@@ -3,10 +3,14 @@
 import base64
 import hashlib
 import hmac
+from dataclasses import replace
 
 import pytest
 
 from schema.query.cursors import CursorInvalid, CursorKey, CursorPad, context_of, cursor_key, nulls_in
+from schema.query.plan import Order
+from schema.query.planning.pages import total_order
+from tests.builders import a_column, a_model, a_table
 
 KEY = CursorKey(b"secret")
 
@@ -59,3 +63,14 @@ def test_contexts_of_different_parts_differ() -> None:
 
 def test_a_key_does_not_print_itself() -> None:
     assert "secret" not in repr(KEY).replace("CursorKey", "")
+
+
+def test_an_order_is_made_total_by_the_key_if_the_caller_may_see_it() -> None:
+    name = a_column("name")
+    columns = (a_column("id", "int4", not_null=True), name, a_column("place", "point"), a_column("n", "int4"))
+    entity = a_model(a_table("t", *columns)).entities["t"]
+    hidden = replace(entity, columns={key: column for key, column in entity.columns.items() if key != "id"})
+    order = (Order((), name, descending=True),)
+
+    assert [each.column.name for each in total_order(entity, order)] == ["name", "id"]
+    assert [each.column.name for each in total_order(hidden, order)] == ["name", "n"]

@@ -33,6 +33,7 @@ from schema.query.compiler import RoleView
 from schema.query.document import Limits
 from schema.query.planning.orders import InvalidOrder
 from schema.query.planning.where import MAX_CONDITIONS, MAX_DEPTH, MAX_RELATIONS, InvalidCondition
+from schema.query.tenant_schema import tenant_schema
 from tests.builders import a_catalog, a_column, a_foreign_key, a_table
 
 TITLE = ColumnOf("title", TEXT)
@@ -47,7 +48,8 @@ class Everything:
 
 
 def a_view(*tables: Any) -> RoleView:
-    return RoleView(build_query_schema(build_model(a_catalog(*tables)), lambda *_: True), Everything(), Limits())
+    built = build_query_schema(build_model(a_catalog(*tables)), lambda *_: True)
+    return RoleView(built, Everything(), Limits(), tenant_schema(built.graphql).answer)
 
 
 def compile_text(view: RoleView, text: str, **variables: object) -> Any:
@@ -126,7 +128,7 @@ def test_a_condition_is_bounded() -> None:
 
 def _compile_unlimited(view: RoleView, where: str) -> None:
     limits = Limits(max_tokens=1_000_000)
-    unlimited = RoleView(view.schema, Everything(), limits)
+    unlimited = RoleView(view.schema, Everything(), limits, tenant_schema(view.schema.graphql).answer)
     compile_text(unlimited, f"{{ item(where: {where}) {{ id }} }}")
 
 
