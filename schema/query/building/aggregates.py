@@ -12,6 +12,7 @@ from graphql import (
     GraphQLBoolean,
     GraphQLEnumType,
     GraphQLField,
+    GraphQLID,
     GraphQLInputField,
     GraphQLInputObjectType,
     GraphQLInt,
@@ -30,7 +31,8 @@ from schema.query.building.arguments import function_fields, list_arguments
 from schema.query.building.conditions import RowArguments
 from schema.query.building.derived_names import field_name, free_name, type_name
 from schema.query.building.operators import ORDER_DIRECTION, column_test
-from schema.query.building.scalars import BigInt, column_scalar, scalar_for
+from schema.query.building.scalars import BigInt, is_key, scalar_for
+from schema.query.building.types import OutputType, ValueTypes
 from schema.query.measures import MeasureFunction, can_group, measured_type, shown_type
 
 _Made = TypeVar("_Made", bound=GraphQLNamedType)
@@ -76,12 +78,14 @@ class AggregateTypes:
         may_follow: Callable[[Relation], bool],
         rows: Callable[[Entity], GraphQLObjectType],
         row_arguments: RowArguments,
+        value_types: ValueTypes,
     ) -> None:
         self._model = model
         self._readable = {field_name(model, entity): entity for entity in readable}
         self._may_follow = may_follow
         self._rows = rows
         self._row_arguments = row_arguments
+        self._value_types = value_types
         self._types: dict[str, GraphQLNamedType] = {}
         for entity in self._readable.values():
             for ending in _endings(entity):
@@ -208,13 +212,19 @@ class AggregateTypes:
             bucket = self._bucket(column)
             arguments = {"to": GraphQLArgument(bucket, description="Of several groupings by this column, which.")}
             fields[name] = GraphQLField(
-                column_scalar(entity.table, column),
+                self._key_type(entity, column),
                 args=arguments if bucket.name != "GroupBy" else {},
                 description=column.comment or None,
             )
         for name, target in self._related(entity):
             fields[name] = GraphQLField(GraphQLNonNull(self._object(target, "key")))
         return fields
+
+    def _key_type(self, entity: Entity, column: Column) -> OutputType:
+        # What is grouped by is one value, a composite one too.
+        if column.type.kind == "enum" and not is_key(entity.table, column):
+            return self._value_types.output(column.type)
+        return GraphQLID if is_key(entity.table, column) else scalar_for(column.type)
 
     def _grouping(self, entity: Entity) -> dict[str, GraphQLInputField]:
         fields = {

@@ -5,7 +5,6 @@ from typing import Final
 from graphql import (
     GraphQLBoolean,
     GraphQLFloat,
-    GraphQLID,
     GraphQLInt,
     GraphQLList,
     GraphQLScalarType,

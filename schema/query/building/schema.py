@@ -165,6 +165,7 @@ class _Builder:
             self._may_follow,
             rows=lambda entity: self.objects[entity.name],
             row_arguments=self.rows,
+            value_types=self.types,
         )
 
     def mutation_fields(self) -> dict[str, GraphQLField]:

@@ -9,7 +9,7 @@ import pytest
 from db.tenant_database import TenantDatabase
 from schema.query.compiler import bind
 from tests.databases import Databases
-from tests.lists import ROOT, Lists, load_lists
+from tests.lists import KEY, ROOT, Lists, load_lists
 
 pytestmark = pytest.mark.postgres
 
@@ -47,7 +47,7 @@ async def explained(lists: Lists, arguments: str, **variables: object) -> str:
     prepared = view.prepare(f"{head} {{ rows({arguments}) {{ id }} }}", None)
     compiled = view.compile(prepared, variables)
     assert compiled.statement is not None
-    values = bind(compiled.statement, variables, ROOT, cursors=compiled.cursors)
+    values = bind(compiled.statement, variables, ROOT, cursors=KEY)
     async with lists.database.transaction(commit=False) as transaction:
         found = await transaction.fetch("explain " + compiled.statement.text, values)
     return "\n".join(line.decode() for (line,) in found)
