@@ -142,3 +142,10 @@ create index flights_carrier_idx on public.flights (carrier);
 create index flights_tailnum_idx on public.flights (tailnum);
 create index flights_dest_idx on public.flights (dest);
 create index flights_time_hour_idx on public.flights (time_hour);
+
+create or replace function public.flights_delayed(at_least double precision default 60) returns setof public.flights
+    language sql stable as $$ select * from public.flights where dep_delay >= at_least $$;
+comment on function public.flights_delayed is 'Flights that departed so many minutes late.';
+create or replace function public.miles_per_hour(flown public.flights) returns numeric
+    language sql immutable as $$ select round(60.0 * flown.distance / nullif(flown.air_time, 0), 1) $$;
+comment on function public.miles_per_hour is 'The mean speed in the air.';

@@ -180,9 +180,12 @@ def test_refresh_counts_tables_and_tells_of_names_that_could_not_be_kept(
 
     outcome = run("tenant", "refresh", tenant_id)
 
+    report = json.loads(run("tenant", "refresh", tenant_id, "--json").out)
     assert outcome.code == 0
-    assert outcome.out.startswith("3 tables and views.\n")
+    assert outcome.out.startswith("3 tables and views, 0 functions.\n")
     assert "odd name" in outcome.out
+    assert report["tables"] == 3
+    assert [note["subject"] for note in report["notes"]] == ["odd name"]
 
 
 def test_suspending_and_resuming_shows_in_the_list(run: Run, tenant_id: str) -> None:
