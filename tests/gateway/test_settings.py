@@ -40,22 +40,22 @@ def test_data_of_a_clone_lie_in_it_wherever_the_command_is_given(
 
 
 def test_data_of_an_installed_gateway_are_the_users(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("HOME", "/home/ann")
+    monkeypatch.setenv("HOME", "/nowhere/home")
 
-    assert default_data_dir(tmp_path, {}) == Path("/home/ann/.local/share/ostiary")
+    assert default_data_dir(tmp_path, {}) == Path("/nowhere/home/.local/share/ostiary")
     assert default_data_dir(tmp_path, {"XDG_DATA_HOME": "/srv/ann"}) == Path("/srv/ann/ostiary")
-    assert default_data_dir(tmp_path, {"XDG_DATA_HOME": "relative"}) == Path("/home/ann/.local/share/ostiary")
+    assert default_data_dir(tmp_path, {"XDG_DATA_HOME": "relative"}) == Path("/nowhere/home/.local/share/ostiary")
 
 
 def test_data_go_elsewhere_where_the_clone_is_not_the_users_to_write_to(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "pyproject.toml").touch()
-    monkeypatch.setenv("HOME", "/home/ann")
+    monkeypatch.setenv("HOME", "/nowhere/home")
     # Root, who may run the tests, may write anywhere.
     monkeypatch.setattr("os.access", lambda path, mode: False)
 
-    assert default_data_dir(tmp_path, {}) == Path("/home/ann/.local/share/ostiary")
+    assert default_data_dir(tmp_path, {}) == Path("/nowhere/home/.local/share/ostiary")
 
 
 def test_options_win_over_the_environment_and_that_over_the_file(
