@@ -1,5 +1,7 @@
 """What a rule may say besides: column lists, presets, masks, a period. What cannot be read is nowhere to be found."""
 
+import base64
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -38,6 +40,12 @@ def test_a_column_that_no_rule_lists_is_nowhere(house: House, member: Member) ->
         '{ Aggregates { count(subquery: "{ note { id size } }") } }',
         '{ Aggregates { count(subquery: "{ note(filter: \\"size > 0\\") { id } }") } }',
         '{ Aggregates { count(subquery: "{ note { id } }", filter: "size > 0") } }',
+        "{ note(where: { size: { _gt: 0 } }) { id } }",
+        "{ team(where: { note_collection: { size: { _gt: 0 } } }) { id } }",
+        "{ note(order_by: { size: asc }) { id } }",
+        "{ note(distinct_on: [size]) { id } }",
+        "{ Aggregates { note { max { size } } } }",
+        "{ Aggregates { note { groups(by: { size: true }) { count } } } }",
         "mutation { create_note(input: {id: 9, size: 1}) { id } }",
         "mutation { create_note(input: {id: 9}) { id size } }",
     ]
@@ -139,6 +147,35 @@ def test_a_column_seen_on_some_rows_is_the_same_over_a_relation_and_after_a_writ
     assert house.ask(member, '{ team(filter: "note_collection.size = 20") { id } }') == {"team": [{"id": "1"}]}
     changed = 'mutation { update_note(id: 2, input: {body: "x"}) { body size } }'
     assert house.ask(member, changed)["update_note"] == {"body": "x", "size": 20}
+
+
+def test_a_cursor_holds_nothing_that_is_hidden(house: House, member: Member) -> None:
+    house.rule("select", "note", to=member, read_columns=["id"])
+    house.rule("select", "note", "size = 20", to=member, read_columns=["size"])
+
+    def pages(document: str) -> str:
+        answer = house.ask(member, document)
+        return str(answer) + "".join(
+            base64.urlsafe_b64decode(each + "==").decode("latin-1") for each in re.findall(r"[\w-]{40,}", str(answer))
+        )
+
+    page = "{ nodes { id } page_info { start_cursor end_cursor } }"
+    by_size = pages(f"{{ Aggregates {{ note(order_by: {{ size: asc_nulls_last }}, first: 2) {page} }} }}")
+    assert "20" in by_size
+    assert "10" not in by_size
+    assert "30" not in by_size
+
+
+def test_a_column_seen_on_some_rows_is_the_same_for_where_orders_and_groups(house: House, member: Member) -> None:
+    house.rule("select", "note", to=member, read_columns=["id", "body"])
+    house.rule("select", "note", "id != 3", to=member, read_columns=["size"])
+
+    assert house.ask(member, "{ note(where: { size: { _gt: 15 } }) { id } }")["note"] == [{"id": "2"}]
+    assert house.ask(member, "{ note(where: { size: { _is_null: true } }) { id } }")["note"] == [{"id": "3"}]
+    ordered = house.ask(member, "{ note(order_by: { size: desc_nulls_last }) { id } }")["note"]
+    assert [row["id"] for row in ordered] == ["2", "1", "3"]
+    summary = house.ask(member, "{ Aggregates { note { count max { size } sum { size } } } }")["Aggregates"]["note"]
+    assert summary == {"count": 3, "max": {"size": 20}, "sum": {"size": 30}}
 
 
 # --- columns to write --------------------------------------------------------------------------------------------
