@@ -1,16 +1,24 @@
 """How long the audit is kept."""
 
 import asyncio
+from collections.abc import AsyncGenerator
 
 import pytest
 from sqlalchemy import text
 
 from gateway.retention import keep_audit
-from tests.doors import Doors
+from tests.doors import Doors, World, open_doors
 
 pytestmark = pytest.mark.postgres
 
 OLD_ENTRY = "insert into ostiary.audit (tenant_id, action, kind, happened_at) values (1, 'x', 'y', 'epoch')"
+
+
+@pytest.fixture
+async def doors(control_dsn: str, filled: tuple[str, World]) -> AsyncGenerator[Doors]:
+    """A gateway that itself deletes nothing."""
+    async with open_doors(control_dsn, filled[1], audit_days=0) as opened:
+        yield opened
 
 
 async def old_entries(doors: Doors) -> int:
