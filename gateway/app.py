@@ -35,6 +35,7 @@ from gateway.graphql_http import HttpLimits
 from gateway.health import healthz_endpoint, jwks_endpoint, readyz_endpoint
 from gateway.protection import Protection, plain_error
 from gateway.query import QueryDoor, QueryEndpoint
+from gateway.retention import keep_audit
 from gateway.roles_pbac import ControlEndpoint
 from gateway.settings import Settings
 from gateway.state import AppState, Clock, Random, Tenants, state_of
@@ -144,7 +145,7 @@ async def open_state(
         watch.start()
         try:
             await changes.wait_until_listening(LISTENER_PATIENCE_SECONDS)
-            yield AppState(
+            state = AppState(
                 settings=settings,
                 engine=engine,
                 master_key=master_key,
@@ -162,6 +163,8 @@ async def open_state(
                 http_limits=http_limits(settings),
                 document_limits=document_limits(settings),
             )
+            async with keep_audit(engine, settings.audit_days, clock):
+                yield state
         finally:
             await watch.stop()
             await changes.stop()

@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 
 import orjson
 from cachetools import LRUCache
-from graphql import GraphQLError
+from graphql import GraphQLError, OperationType
 from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
+from db.audit import insert_refusal
 from db.errors import PublicError
 from db.records import Rule, Tenant
 from db.rules import list_rules
@@ -37,6 +38,7 @@ from gateway.graphql_http import (
 from gateway.log import log, publish
 from gateway.metrics import OUTCOME, outcome_of
 from gateway.state import AppState, state_of
+from schema.errors import AccessDenied, PolicyViolated
 from schema.model import Model
 from schema.principal import Principal
 from schema.query.document import choose_operation, read_document, validate_document
@@ -44,11 +46,30 @@ from schema.query.errors import clip
 from schema.query.variables import variable_reader
 from schema.roles_pbac.access import ControlPolicy
 from schema.roles_pbac.context import ControlContext, Lent, Transaction
+from schema.roles_pbac.errors import (
+    AdministratorsOnly,
+    CapabilityNotHeld,
+    NoSuchRow,
+    RoleProtected,
+    RootOnly,
+    WrongTenant,
+)
 from schema.roles_pbac.passwords import PasswordRules
 from schema.roles_pbac.root import control_schema
 from schema.validity import TimedPolicy
 
 MAX_POLICIES = 1_000
+#: What the audit tells of: that somebody tried what is not for them, not that an input made no sense.
+REFUSALS = (
+    AccessDenied,
+    AdministratorsOnly,
+    CapabilityNotHeld,
+    NoSuchRow,
+    PolicyViolated,
+    RoleProtected,
+    RootOnly,
+    WrongTenant,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +131,9 @@ class ControlEndpoint:
             principal=principal,
             tenant=control.tenant,
             policy=control.policy.at(state.clock()),
-            transaction=Transaction(state.engine, principal.tenant_id, may_change=not request.by_get),
+            transaction=Transaction(
+                state.engine, principal.tenant_id, role_id=principal.role_id, may_change=not request.by_get
+            ),
             lent=_lent(state, principal, address_of(HTTPConnection(scope), state)),
             now=datetime.fromtimestamp(state.clock(), UTC),
             document=document,
@@ -123,6 +146,9 @@ class ControlEndpoint:
         if result.errors:
             public = [publish_execution(error) for error in result.errors]
             scope[OUTCOME] = outcome_of(public[0])
+            if operation.operation is OperationType.MUTATION and isinstance(public[0], REFUSALS):
+                field = str((result.errors[0].path or [""])[0])
+                await _note_refusal(state, principal, field, public[0])
             return errors_reply(wire_errors(result.errors, public), media_type, data=data)
         copy_to_top = request.from_form and state.settings.form_fields_at_top
         return data_reply(b'{"data":' + data + b"}", media_type, copy_to_top=copy_to_top)
@@ -144,6 +170,18 @@ class ControlEndpoint:
         control = TenantControl(tenant, TimedPolicy(rules, compile_rules))
         self._policies[tenant.tenant_id] = control
         return control
+
+
+async def _note_refusal(state: AppState, principal: Principal, field: str, refusal: PublicError) -> None:
+    async with state.engine.begin() as connection:
+        await insert_refusal(
+            connection,
+            principal.tenant_id,
+            action="refused",
+            kind="mutation",
+            role_id=principal.role_id,
+            told={"field": field, "code": refusal.code},
+        )
 
 
 def _lent(state: AppState, principal: Principal, address: str) -> Lent:

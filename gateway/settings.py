@@ -130,6 +130,10 @@ class Settings(BaseSettings):
     max_complexity: int = Field(default=2_000, ge=1, description="Fields of an operation in all.")
     max_batch: int = Field(default=0, ge=0, le=100, description="Requests in one array; 0 takes no arrays.")
 
+    audit_days: int = Field(
+        default=365, ge=0, le=36_500, description="Days for which the audit keeps what happened; 0 keeps it for ever."
+    )
+
     metrics: bool = Field(default=False, description="Serve Prometheus counters at /metrics, to whoever asks.")
     log_format: Literal["console", "json"] = Field(default="console", description="How log lines look.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="What is logged.")

@@ -20,6 +20,7 @@ from db.tenant_database import TenantDatabase
 from db.tenants import find_tenant
 from schema.bounded import Bounded
 from schema.expression.predicate import Predicate
+from schema.grants import Grant
 from schema.model import Entity, Model, Routine
 from schema.names import build_model
 from schema.policy import Policy, compile_policy
@@ -30,6 +31,7 @@ from schema.query.compiler import RoleView
 from schema.query.cursors import CursorKey, cursor_key
 from schema.query.document import Limits
 from schema.query.tenant_schema import tenant_schema
+from schema.role_model import build_role_model
 from schema.validity import TimedPolicy
 
 log = logging.getLogger(__name__)
@@ -56,6 +58,9 @@ class PrincipalGrants:
 
     def grant(self, table: TableName, capability: str, /) -> Predicate:
         return self.policy.grant(self.principal, table, capability)
+
+    def get_grant(self, table: TableName, capability: str, /) -> Grant:
+        return self.policy.get_grant(self.principal, table, capability)
 
 
 @dataclass
@@ -124,7 +129,10 @@ class LoadedTenant:
         def may_call(routine: Routine) -> bool:
             return policy.may(principal, routine.function.name, routine.capability)
 
-        built = build_query_schema(self.model, may, may_call)
+        def find_grant(table: TableName, capability: str) -> Grant | None:
+            return policy.find_shown(principal, table, capability)
+
+        built = build_query_schema(build_role_model(self.model, find_grant), may, may_call)
         grants = PrincipalGrants(policy, principal)
         return RoleView(built, grants, self.limits, tenant_schema(built.graphql).answer, self.cursors)
 

@@ -102,8 +102,15 @@ class Grant:
         """Whether a caller may give the column a value in some row."""
         return any(part.writes(column) for part in self.parts)
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether every column is as it is on every row."""
+        return all(part.read_columns is None and not part.masks for part in self.parts)
+
     def view(self, column: str) -> ColumnView | None:
         """How the column looks where that depends on the row; None where it is as it is on every row of the grant."""
+        if self.is_whole:
+            return None
         listing = [part for part in self.parts if part.reads(column)]
         plain = [
             all_of(part.rows, part.masks[column].unless) if column in part.masks else part.rows for part in listing

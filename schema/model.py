@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from db.catalog import Attribute, Column, Function, Parameter, PgType, Table, TableName
+from schema.grants import ColumnView
 from schema.spelling import free_name, legal_name
 
 
@@ -32,15 +33,56 @@ class Relation:
     junction: Junction | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """A column that looks different from row to row: `name` is that of what is seen of it."""
+
+    name: str
+    column: Column
+    view: ColumnView
+
+
+@dataclass(frozen=True, eq=False)
+class Sights:
+    """What is seen of the columns of a table; its conditions are about rows of `model`, where nothing is hidden."""
+
+    model: "Model"
+    columns: tuple[Sight, ...]
+
+
 @dataclass(frozen=True)
 class Entity:
-    """A table as callers see it: `columns` and `relations` by their GraphQL names, `name` the name of its type."""
+    """A table as callers see it: `columns` and `relations` by their GraphQL names, `name` the name of its type.
+
+    `inputs` are the columns that callers may give values, None for all that can have one. What a caller may not see is
+    in none of these; `hidden_relations` are for the filters of rules alone, and `sights` for the SQL.
+    """
 
     name: str
     table: Table
     columns: Mapping[str, Column]
     relations: Mapping[str, Relation]
     computed: "Mapping[str, Routine]" = field(default_factory=dict[str, "Routine"])
+    inputs: Mapping[str, Column] | None = None
+    hidden_relations: Mapping[str, Relation] = field(default_factory=dict[str, Relation])
+    hidden_columns: frozenset[str] = frozenset()
+    sights: Sights | None = None
+
+    @property
+    def writable(self) -> Mapping[str, Column]:
+        """The columns that callers may give values, by their GraphQL names."""
+        if self.inputs is not None:
+            return self.inputs
+        return {name: column for name, column in self.columns.items() if column.is_writable}
+
+    @property
+    def has_key(self) -> bool:
+        """Whether callers can name a row by its primary key."""
+        return frozenset(self.table.primary_key) <= {column.name for column in self.columns.values()}
+
+    def relation(self, name: str) -> Relation:
+        """The relation of this name, be it one that callers see or one of a rule's filter."""
+        return self.relations[name] if name in self.relations else self.hidden_relations[name]
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,8 @@ class RulesAmbiguous(OperationError):
 
     code = "RULES_AMBIGUOUS"
 
-    def __init__(self, capability: str, target: str) -> None:
+    def __init__(self, capability: str, target: str, together: Grant) -> None:
+        self.together = together
         super().__init__(f"Several policy rules of the same rank have a filter for {capability} on {target}.")
 
 
@@ -165,12 +166,16 @@ class Policy:
             raise AccessDenied(capability, str(table))
         return grant
 
+    def find_shown(self, principal: Principal, table: TableName, capability: str) -> Grant | None:
+        """What the schema shows that may be granted: where rules are ambiguous, all that they say."""
+        try:
+            return self._find_grant(principal, table, capability)
+        except RulesAmbiguous as ambiguous:
+            return ambiguous.together
+
     def may(self, principal: Principal, table: TableName, capability: str) -> bool:
         """Whether there is a grant at all, be it on however few rows."""
-        try:
-            return self._find_grant(principal, table, capability) is not None
-        except RulesAmbiguous:
-            return True
+        return self.find_shown(principal, table, capability) is not None
 
     def fingerprint(self, principal: Principal) -> str:
         """A text that is the same for principals whose grants have the same structure, whoever they are: what is
@@ -219,11 +224,11 @@ class Policy:
         fitting = [each for each in scopes.of(principal) if not isinstance(self._part(each.rule, target), _Fault)]
         if self._choice == "most_specific":
             fitting = _most_specific(principal, fitting)
-            if len(fitting) > 1:
-                raise RulesAmbiguous(capability, str(target))
         parts = [self._part(each.rule, target) for each in fitting]
-        granted = tuple(part for part in parts if not isinstance(part, _Fault))
-        return Grant(granted) if granted else None
+        grant = Grant(tuple(part for part in parts if not isinstance(part, _Fault)))
+        if self._choice == "most_specific" and len(grant.parts) > 1:
+            raise RulesAmbiguous(capability, str(target), grant)
+        return grant if grant.parts else None
 
     def _part(self, rule: Rule, target: TableName) -> GrantPart | _Fault:
         """What a rule gives on a target, or why it gives nothing. Compiled once."""

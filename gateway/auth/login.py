@@ -5,6 +5,7 @@ import logging
 from starlette.requests import Request
 from starlette.responses import Response
 
+from db.audit import insert_refusal, set_actor
 from db.records import Role, Tenant
 from db.roles import find_login, find_role_anywhere, renew_password_hash
 from db.sessions import end_session
@@ -57,7 +58,11 @@ async def _answer_post(request: Request, state: AppState) -> Response:
         principal, tokens = await act_for(state, administrator, credentials)
         log.info("role %d acts for role %d of tenant %d", administrator.role_id, principal.role_id, principal.tenant_id)
     else:
-        principal, tokens = await _log_in(request, state, credentials)
+        try:
+            principal, tokens = await _log_in(request, state, credentials)
+        except (InvalidCredentials, NoSuchRole, TenantSuspended) as refusal:
+            await _note_failure(state, credentials, refusal.code)
+            raise
         log.info("role %d of tenant %d logged in", principal.role_id, principal.tenant_id)
     return await login_reply(request, state, principal, tokens, await wanted_schemas(request, state, principal))
 
@@ -87,6 +92,15 @@ async def _log_in(request: Request, state: AppState, credentials: Credentials) -
             await renew_password_hash(connection, role, renewed)
     await state.limiter.forget_failures(address, credentials.tenant_id, credentials.login)
     return principal, tokens
+
+
+async def _note_failure(state: AppState, credentials: Credentials, code: str) -> None:
+    """Nothing; the failure is in the audit. Also for a tenant that there is not: to look would take time that tells."""
+    told = {"login": credentials.login or "", "code": code}
+    async with state.passwords.turns, state.engine.begin() as connection:
+        await insert_refusal(
+            connection, credentials.tenant_id or 0, action="login_failed", kind="session", role_id=None, told=told
+        )
 
 
 async def _check_password(state: AppState, tenant_id: int, login: str, password: str) -> Role:
@@ -139,6 +153,7 @@ async def act_for(state: AppState, administrator: Principal, credentials: Creden
     if credentials.tenant_id not in {None, administrator.tenant_id}:
         raise RoleNotInTenant
     async with state.engine.begin() as connection:
+        await set_actor(connection, administrator.role_id)
         if credentials.role_id is not None:
             role = await find_role_anywhere(connection, credentials.role_id)
         else:

@@ -19,6 +19,7 @@ from schema.bounded import Bounded
 from schema.expression.coerce import coercer
 from schema.expression.lift import lift
 from schema.expression.predicate import ComposedValue, Constant, CursorValue, Lifted, PrincipalValue, VariableValue
+from schema.model import Entity
 from schema.principal import Principal
 from schema.query.building.schema import QuerySchema
 from schema.query.cursors import CursorKey, CursorPad
@@ -52,6 +53,7 @@ class MutationField:
     ignores_conflict: bool
     steps: tuple[Step, ...]
     fixed: str | None = None
+    entity: Entity | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +169,7 @@ class RoleView:
                     capability=capability,
                     ignores_conflict=isinstance(node, Insert) and node.on_conflict == "ignore",
                     steps=render_mutation(node, self.schema.model),
+                    entity=entity,
                 )
             case CallMutation(result):
                 call = result.call

@@ -167,7 +167,7 @@ class Read:
 @dataclass(frozen=True, slots=True)
 class Insert:
     """A new row, which as stored must satisfy `check`. On a conflict over `conflict_columns`: fail, ignore, or update
-    of what `may_change` lets be changed; the row as changed must satisfy `update_check`."""
+    of all that is not in `kept_columns`; the row must satisfy `update_check` before and after."""
 
     entity: Entity
     values: tuple[tuple[Column, Argument], ...]
@@ -176,16 +176,18 @@ class Insert:
     on_conflict: Literal["fail", "update", "ignore"] = "fail"
     conflict_columns: tuple[str, ...] = ()
     update_check: Predicate | None = None
+    kept_columns: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """A change of the row with this key: `grant` binds it as it stands and as it is stored."""
+    """A change of the row with this key: `grant` binds it as it stands, and `check` as it is stored."""
 
     entity: Entity
     key: tuple[tuple[Column, Argument], ...]
     values: tuple[tuple[Column, Argument], ...]
     grant: Predicate
+    check: Predicate
     result: Read
 
 

@@ -9,6 +9,7 @@ from schema.errors import OperationError, PolicyViolated
 from schema.principal import Principal
 from schema.query.compiler import Compiled, MutationField, Variables, bind
 from schema.query.cursors import CursorKey
+from schema.query.discretion import discreet
 
 
 class Transaction(Protocol):
@@ -43,7 +44,7 @@ async def run_operation(compiled: Compiled, database: Database, variables: Varia
                 json = await _run_field(field, transaction, variables, principal, compiled.cursors)
             except PublicError as error:
                 error.field = field.key
-                raise
+                raise discreet(error, field.entity, principal) from error
             members.append(f'"{field.key}":'.encode() + json)
     return b'{"data":{' + b",".join(members) + b"}}"
 

@@ -24,9 +24,11 @@ from schema.expression.predicate import (
     all_of,
     any_of,
 )
+from schema.grants import Grant, GrantPart
 from schema.policy import compile_control_policy
 from schema.principal import Principal
 from schema.roles_pbac.control_model import (
+    AUDIT,
     CAPABILITIES,
     CONTROL_MODEL,
     INTEGER,
@@ -64,6 +66,9 @@ class ControlGrants:
     def grant(self, table: TableName, capability: str, /) -> Predicate:
         return self.policy.grant(self.principal, table, capability)
 
+    def get_grant(self, table: TableName, capability: str, /) -> Grant:
+        return Grant((GrantPart(self.grant(table, capability)),))
+
 
 class ControlPolicy:
     """The tenant's rules on control targets, below what this schema lays down itself."""
@@ -89,6 +94,8 @@ class ControlPolicy:
     def _visible(self, principal: Principal, table: TableName) -> Predicate:
         if table in _FOR_EVERYONE:
             return ALWAYS
+        if table == AUDIT:
+            return IN_TENANT if principal.is_root else NEVER
         if principal.bypasses_policy:
             return IN_TENANT
         if table in _FOR_ADMINISTRATORS:

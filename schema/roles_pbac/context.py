@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from strawberry.extensions import SchemaExtension
 from strawberry.types.graphql import OperationType
 
+from db.audit import set_actor
 from db.commit import commit
 from db.errors import DatabaseUnavailable, StatementTimedOut
 from db.records import Tenant
@@ -68,7 +69,8 @@ class Transaction:
     """One connection with one transaction on it, opened when first used, and used by one field at a time: fields of
     a query are resolved side by side, and a connection runs one statement at a time."""
 
-    def __init__(self, engine: AsyncEngine, tenant_id: int, *, may_change: bool = True) -> None:
+    def __init__(self, engine: AsyncEngine, tenant_id: int, *, role_id: int = 0, may_change: bool = True) -> None:
+        self._role_id = role_id
         self._engine = engine
         self._tenant_id = tenant_id
         self._may_change = may_change
@@ -104,6 +106,7 @@ class Transaction:
         async with self.use() as connection:
             if not self.has_changes:
                 self.has_changes = True
+                await set_actor(connection, self._role_id)
                 await announce_change(connection, self._tenant_id)
             yield connection
 

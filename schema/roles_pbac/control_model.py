@@ -12,10 +12,12 @@ from db.catalog import Column, PgType, Table, TableName
 from schema.model import Entity, Junction, Model, Relation
 
 INTEGER: Final = PgType("integer", "int4")
+BIGINT: Final = PgType("bigint", "int8")
 BOOLEAN: Final = PgType("boolean", "bool")
 TEXT: Final = PgType("text", "text")
 DOUBLE: Final = PgType("double precision", "float8")
 TIMESTAMP: Final = PgType("timestamp with time zone", "timestamptz")
+JSONB: Final = PgType("jsonb", "jsonb")
 INTEGERS: Final = PgType("integer[]", "_int4", kind="array", element=INTEGER)
 TEXTS: Final = PgType("text[]", "_text", kind="array", element=TEXT)
 
@@ -23,6 +25,7 @@ ROLES: Final = TableName("roles_pbac", "roles")
 ROLE_CLASSES: Final = TableName("roles_pbac", "role_classes")
 POLICY_RULES: Final = TableName("roles_pbac", "policy_rules")
 MEMBERSHIPS: Final = TableName("roles_pbac", "memberships")
+AUDIT: Final = TableName("roles_pbac", "audit")
 TENANTS: Final = TableName("roles_pbac", "tenants")
 ROLE_CONTACTINFO: Final = TableName("roles_pbac", "role_contactinfo")
 TENANT_CONTACTINFO: Final = TableName("roles_pbac", "tenant_contactinfo")
@@ -110,6 +113,13 @@ def build_control_model() -> Model:
                 "roles": INTEGERS,
                 "classes": INTEGERS,
                 "targets": TEXTS,
+                "read_columns": TEXTS,
+                "write_columns": TEXTS,
+                "forced": JSONB,
+                "defaults": JSONB,
+                "masks": JSONB,
+                "valid_from": TIMESTAMP,
+                "valid_until": TIMESTAMP,
             },
         ),
         entity(
@@ -139,6 +149,22 @@ def build_control_model() -> Model:
             PACKAGES,
             key="package",
             columns={"package": TEXT, "description": TEXT, "licensecost": DOUBLE},
+        ),
+        entity(
+            "audit_entry",
+            AUDIT,
+            key="entryid",
+            columns={
+                "entryid": BIGINT,
+                "tenantid": INTEGER,
+                "happened": TIMESTAMP,
+                "roleid": INTEGER,
+                "action": TEXT,
+                "kind": TEXT,
+                "subjectid": INTEGER,
+                "before": JSONB,
+                "after": JSONB,
+            },
         ),
         entity("package_function", PACKAGE_FUNCTIONS, key="name", columns={"name": TEXT, "package": TEXT}),
         entity(

@@ -4,6 +4,8 @@ import enum
 
 import strawberry
 
+from schema.roles_pbac.fields import DateTime, GenericScalar
+
 
 @strawberry.input(name="roleInput")
 class RoleInput:
@@ -33,6 +35,27 @@ class PolicyRuleInput:
     roles: list[strawberry.ID | None] | None = strawberry.UNSET
     classes: list[strawberry.ID | None] | None = strawberry.UNSET
     targets: list[str | None] | None = strawberry.UNSET
+    read_columns: list[str | None] | None = strawberry.field(
+        default=strawberry.UNSET, description="The columns that can be read; all where this is null."
+    )
+    write_columns: list[str | None] | None = strawberry.field(
+        default=strawberry.UNSET, description="The columns that can be given values; all where this is null."
+    )
+    forced: GenericScalar | None = strawberry.field(
+        default=strawberry.UNSET, description="Values by column that are stored whatever is given."
+    )
+    defaults: GenericScalar | None = strawberry.field(
+        default=strawberry.UNSET, description="Values by column that are stored where none is given."
+    )
+    masks: GenericScalar | None = strawberry.field(
+        default=strawberry.UNSET, description="By column how it is masked: `mask`, `unless` and `text`."
+    )
+    valid_from: DateTime | None = strawberry.field(
+        default=strawberry.UNSET, description="The moment from which on the rule counts."
+    )
+    valid_until: DateTime | None = strawberry.field(
+        default=strawberry.UNSET, description="The moment from which on it counts no more."
+    )
 
 
 @strawberry.input(name="role_contactinfoInput")

@@ -5,9 +5,11 @@ from typing import Any
 import strawberry
 
 from schema.roles_pbac.aggregates import Aggregates
+from schema.roles_pbac.errors import RootOnly
 from schema.roles_pbac.fields import ControlInfo, Filter, Limit, Offset, Ordering
 from schema.roles_pbac.rows import read_aggregates, read_rows
 from schema.roles_pbac.types import (
+    AuditEntry,
     Capability,
     Package,
     PackageFunction,
@@ -36,6 +38,11 @@ def listing(name: str) -> Any:
     return strawberry.field(resolver=rows)
 
 
+@strawberry.type(description="What happened in the tenant: it is only ever added to.")
+class Audit:
+    entries: list[AuditEntry | None] | None = listing("audit_entry")
+
+
 @strawberry.type
 class Query:
     role: list[Role | None] | None = listing("role")
@@ -51,6 +58,12 @@ class Query:
     @strawberry.field(name="Aggregates")
     async def aggregates(self, info: ControlInfo) -> Aggregates | None:
         return await read_aggregates(info)
+
+    @strawberry.field(name="Audit", description="What happened in the tenant, for its root role.")
+    def audit(self, info: ControlInfo) -> Audit | None:
+        if not info.context.principal.is_root:
+            raise RootOnly("Audit")
+        return Audit()
 
     @strawberry.field(name="Utility")
     def utility(self) -> Utility | None:

@@ -2,7 +2,7 @@
 
 import strawberry
 
-from db.records import Rule
+from db.records import NO_OPTIONS, Rule
 from db.rules import RuleChanges, delete_rule, find_rule, insert_rule, update_rule
 from schema.roles_pbac import rights
 from schema.roles_pbac.context import ControlContext
@@ -11,6 +11,7 @@ from schema.roles_pbac.errors import BadInput, NoSuchRow
 from schema.roles_pbac.inputs import PolicyRuleInput
 from schema.roles_pbac.keys import is_given, listed, parse_keys, required
 from schema.roles_pbac.rows import require_after, require_before
+from schema.roles_pbac.rule_options import read_options
 from schema.roles_pbac.targets import check_rule
 
 
@@ -29,6 +30,7 @@ async def create_rule(context: ControlContext, given: PolicyRuleInput) -> int:
             role_ids=wanted.role_ids,
             class_ids=wanted.class_ids,
             creator_id=context.principal.role_id,
+            options=wanted.options,
         )
         await require_after(context, connection, POLICY_RULES, rule.rule_id, "create_rule", grant)
         return rule.rule_id
@@ -54,6 +56,7 @@ async def change_rule(context: ControlContext, rule_id: int, given: PolicyRuleIn
                 filter=wanted.filter,
                 role_ids=wanted.role_ids,
                 class_ids=wanted.class_ids,
+                options=wanted.options,
             ),
         )
         await require_after(context, connection, POLICY_RULES, rule_id, "update_rule", grant)
@@ -78,6 +81,7 @@ async def read_rule_input(context: ControlContext, given: PolicyRuleInput, befor
         targets=_names(given.targets, before.targets if before else frozenset()),
         role_ids=_ids("role", given.roles, before.role_ids if before else frozenset()),
         class_ids=_ids("class", given.classes, before.class_ids if before else frozenset()),
+        options=read_options(given, before.options if before else NO_OPTIONS),
     )
     if not wanted.capabilities:
         raise BadInput("A rule needs at least one capability.")

@@ -2,7 +2,17 @@
 
 import strawberry
 
-from schema.roles_pbac.fields import ControlInfo, DateTime, Filter, Limit, Offset, Ordering, column, looked_up
+from schema.roles_pbac.fields import (
+    ControlInfo,
+    DateTime,
+    Filter,
+    GenericScalar,
+    Limit,
+    Offset,
+    Ordering,
+    column,
+    looked_up,
+)
 
 
 @strawberry.type(name="role", description="Who can sign in, and groups of them.")
@@ -80,6 +90,13 @@ class PolicyRule:
     roles: list[int | None] | None = column()
     classes: list[int | None] | None = column()
     targets: list[str | None] | None = column()
+    read_columns: list[str | None] | None = column()
+    write_columns: list[str | None] | None = column()
+    forced: GenericScalar | None = column()
+    defaults: GenericScalar | None = column()
+    masks: GenericScalar | None = column()
+    valid_from: DateTime | None = column()
+    valid_until: DateTime | None = column()
 
 
 @strawberry.type(name="tenant", description="Roles, classes, rules, and the one database that they guard.")
@@ -138,3 +155,15 @@ class TenantContactinfo:
     mailcd: str = column()
     phone: str = column()
     email: str = column()
+
+
+@strawberry.type(name="audit_entry", description="One thing that happened: by whom, to what, and what it changed.")
+class AuditEntry:
+    entryid: strawberry.ID = column()
+    happened: DateTime = column()
+    roleid: int | None = column()
+    action: str = column()
+    kind: str = column()
+    subjectid: int | None = column()
+    before: GenericScalar | None = column()
+    after: GenericScalar | None = column()

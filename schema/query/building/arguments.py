@@ -43,7 +43,10 @@ def function_fields() -> dict[str, GraphQLField]:
 
 
 def key_arguments(entity: Entity) -> dict[str, GraphQLArgument]:
-    """An `ID!` for each column of the primary key, under the column's name."""
+    """An `ID!` for each column of the primary key, under the column's name. None where a part of it is hidden: what
+    is left would name other rows as well."""
+    if not entity.has_key:
+        return {}
     return {
         name: GraphQLArgument(GraphQLNonNull(GraphQLID))
         for name, column in entity.columns.items()

@@ -210,8 +210,7 @@ class _Builder:
                         self.types.column_input(entity.table, column),
                         description=comment_of(column.comment).description,
                     )
-                    for name, column in entity.columns.items()
-                    if column.is_writable
+                    for name, column in entity.writable.items()
                 },
             )
         return GraphQLArgument(self.inputs[entity.name])

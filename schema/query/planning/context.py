@@ -9,6 +9,7 @@ from graphql import FieldNode
 from db.catalog import TableName
 from schema.errors import AccessDenied, UnknownColumn
 from schema.expression.predicate import ALWAYS, Predicate
+from schema.grants import Grant
 from schema.model import Entity, Model, Relation
 from schema.query.plan import Hop
 from schema.query.planning.given import Given, Variables, given
@@ -19,6 +20,7 @@ class Grants(Protocol):
     """What the policy gives one principal."""
 
     def grant(self, table: TableName, capability: str, /) -> Predicate: ...
+    def get_grant(self, table: TableName, capability: str, /) -> Grant: ...
 
 
 @dataclass(frozen=True, slots=True)

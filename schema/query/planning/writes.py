@@ -7,11 +7,13 @@ from graphql import FieldNode
 
 from db.catalog import Column
 from schema.errors import OperationError
+from schema.expression.predicate import all_of
 from schema.model import Entity
 from schema.query.building.scalars import is_key
 from schema.query.plan import Argument, Delete, Insert, RowKeyValue, Update
 from schema.query.planning.context import Planning
 from schema.query.planning.reads import plan_result
+from schema.query.planning.stored import plan_stored
 
 
 class NothingToStore(OperationError):
@@ -21,26 +23,40 @@ class NothingToStore(OperationError):
 
 
 def plan_insert(planning: Planning, entity: Entity, nodes: Sequence[FieldNode]) -> Insert:
-    check = planning.grant(entity, "insert")
-    values = _input(planning, entity, nodes[0])
+    given = _input(planning, entity, nodes[0])
     on_conflict = _on_conflict(planning, nodes[0])
+    stored = plan_stored(planning, entity, "insert", given)
+    result = plan_result(planning, entity, nodes, _written_key(entity))
+    conflict_columns = _conflict_columns(entity, {column.name for column, _ in given})
+    if on_conflict != "update":
+        return Insert(entity, stored.values, stored.after, result, on_conflict, conflict_columns)
+    changed = [(column, value) for column, value in given if column.name not in conflict_columns]
+    update = plan_stored(planning, entity, "update", changed)
+    taken = {column.name for column, _ in given}
+    # What rules preset on a change is stored in a new row too: whichever it comes to, the row has it.
+    preset_by_update = tuple((column, value) for column, value in update.preset if column.name not in taken)
+    taken |= {column.name for column, _ in preset_by_update}
+    kept = tuple((column, value) for column, value in stored.preset if column.name not in taken)
     return Insert(
         entity=entity,
-        values=values,
-        check=check,
-        result=plan_result(planning, entity, nodes, _written_key(entity)),
+        values=stored.given + preset_by_update + kept,
+        check=all_of(stored.after, update.after),
+        result=result,
         on_conflict=on_conflict,
-        conflict_columns=_conflict_columns(entity, {column.name for column, _ in values}),
-        update_check=planning.grant(entity, "update") if on_conflict == "update" else None,
+        conflict_columns=conflict_columns,
+        update_check=update.before,
+        kept_columns=frozenset(column.name for column, _ in kept),
     )
 
 
 def plan_update(planning: Planning, entity: Entity, nodes: Sequence[FieldNode]) -> Update:
+    stored = plan_stored(planning, entity, "update", _input(planning, entity, nodes[0]))
     return Update(
         entity=entity,
         key=_key(planning, entity, nodes[0]),
-        values=_input(planning, entity, nodes[0]),
-        grant=planning.grant(entity, "update"),
+        values=stored.values,
+        grant=stored.before,
+        check=stored.after,
         result=plan_result(planning, entity, nodes, _written_key(entity)),
     )
 
@@ -62,7 +78,7 @@ def _input(planning: Planning, entity: Entity, node: FieldNode) -> tuple[tuple[C
     value = planning.argument(node, "input")
     if value is None or value.is_null:
         raise NothingToStore(f"{node.name.value} needs an input.")
-    columns = ((entity.columns[name], member) for name, member in value.fields())
+    columns = ((entity.writable[name], member) for name, member in value.fields())
     return tuple((column, member.argument(column.type)) for column, member in columns)
 
 

@@ -107,7 +107,7 @@ def _flat(rendering: Rendering, column: FlatColumn, alias: str, joins: list[Sql]
         joins.append(
             sql(
                 " left join {source} on {meets} and {grant}",
-                source=render_source(hop.relation, hop.target, inner),
+                source=render_source(hop.relation, hop.target, inner, rendering.aliases),
                 meets=rendering.link(hop.relation, alias, inner, hop.via),
                 grant=rendering.condition(hop.grant, hop.target, inner),
             )

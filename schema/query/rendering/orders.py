@@ -78,7 +78,7 @@ def _value(rendering: Rendering, order: Order, alias: str, joins: dict[tuple[str
                 inner,
                 sql(
                     " left join {source} on {meets} and {grant}",
-                    source=render_source(hop.relation, hop.target, inner),
+                    source=render_source(hop.relation, hop.target, inner, rendering.aliases),
                     meets=rendering.link(hop.relation, alias, inner, hop.via),
                     grant=rendering.condition(hop.grant, hop.target, inner),
                 ),
@@ -103,6 +103,6 @@ def _made_of(rendering: Rendering, order: Order, path: tuple[Hop, ...], alias: s
     return sql(
         "(select {value} from {source} where {all})",
         value=value,
-        source=render_source(hop.relation, hop.target, inner),
+        source=render_source(hop.relation, hop.target, inner, rendering.aliases),
         all=join(" and ", behind([meets], where, rendering.condition(where, hop.target, inner))),
     )

@@ -9,6 +9,7 @@ from db.sql import Sql, join, name, slot, sql
 from db.text_types import TEXT_TYPES
 from schema.expression.predicate import (
     ALWAYS,
+    NEVER,
     Aggregated,
     AggregateFunction,
     Always,
@@ -45,7 +46,9 @@ from schema.expression.predicate import (
     VariableValue,
 )
 from schema.expression.totality import can_raise
-from schema.model import Entity, Model, Relation
+from schema.expression.types import TEXT
+from schema.grants import Mask
+from schema.model import Entity, Model, Relation, Sight
 from schema.query.plan import Argument, RowKeyValue
 from schema.query.rendering.operators import render_search, render_test
 
@@ -177,14 +180,14 @@ class _Rows:
 
     def count(self, count: RowCount) -> Sql:
         entity, alias = self.rows[-1]
-        relation = entity.relations[count.relation]
+        relation = entity.relation(count.relation)
         target = self.model.by_table[relation.target]
         inner = self.aliases.new(target)
         meets = render_link(relation, alias, inner, count.via, self.model, self.aliases)
         where = _Rows(self.model, self.aliases, (*self.rows, (target, inner))).predicate(count.where)
         return sql(
             "(select count(*) from {source} where {all})",
-            source=render_source(relation, target, inner),
+            source=render_source(relation, target, inner, self.aliases),
             all=join(" and ", behind([meets], count.where, where)),
         )
 
@@ -201,7 +204,7 @@ class _Rows:
 
     def exists(self, test: Exists) -> Sql:
         entity, alias = self.rows[-1 - test.outer]
-        relation = entity.relations[test.relation]
+        relation = entity.relation(test.relation)
         target = self.model.by_table[relation.target]
         inner = self.aliases.new(target)
         conditions = [render_link(relation, alias, inner, test.via, self.model, self.aliases)]
@@ -209,7 +212,7 @@ class _Rows:
         where = _Rows(self.model, self.aliases, (*self.rows, (target, inner))).predicate(test.where)
         return sql(
             "exists (select from {source} where {all})",
-            source=render_source(relation, target, inner),
+            source=render_source(relation, target, inner, self.aliases),
             all=join(" and ", behind(conditions, test.where, where)),
         )
 
@@ -241,7 +244,7 @@ class _Rows:
 
     def related(self, value: Related) -> Sql:
         entity, alias = self.rows[-1]
-        relation = entity.relations[value.relation]
+        relation = entity.relation(value.relation)
         target = self.model.by_table[relation.target]
         inner = self.aliases.new(target)
         conditions = [render_link(relation, alias, inner, value.via, self.model, self.aliases)]
@@ -249,7 +252,7 @@ class _Rows:
         return sql(
             "(select {value} from {source} where {all})",
             value=_Rows(self.model, self.aliases, (*self.rows, (target, inner))).operand(value.operand),
-            source=render_source(relation, target, inner),
+            source=render_source(relation, target, inner, self.aliases),
             all=join(" and ", conditions),
         )
 
@@ -260,13 +263,13 @@ class _Rows:
         conditions: list[Sql] = []
         if not value.ways:
             alias = self.aliases.new(entity)
-            sources.append(sql("{table} as {alias}", table=table_name(entity), alias=name(alias)))
+            sources.append(render_table(entity, alias, self.aliases))
             conditions += self.granted(value.grant, entity, alias)
         for way in value.ways:
-            relation = entity.relations[way.relation]
+            relation = entity.relation(way.relation)
             entity = self.model.by_table[relation.target]
             inner = self.aliases.new(entity)
-            sources.append(render_source(relation, entity, inner))
+            sources.append(render_source(relation, entity, inner, self.aliases))
             conditions.append(render_link(relation, alias, inner, way.via, self.model, self.aliases))
             conditions += self.granted(way.grant, entity, inner)
             alias = inner
@@ -338,9 +341,9 @@ _OF_TWO: Final[dict[Operation, LiteralString]] = {
 }
 
 
-def render_source(relation: Relation, target: Entity, alias: str) -> Sql:
+def render_source(relation: Relation, target: Entity, alias: str, aliases: Aliases) -> Sql:
     """The target's table under its alias, joined to the junction if the relation has one."""
-    table = sql("{table} as {alias}", table=table_name(target), alias=name(alias))
+    table = render_table(target, alias, aliases)
     if relation.junction is None:
         return table
     junction = relation.junction
@@ -364,6 +367,67 @@ def render_link(relation: Relation, parent: str, alias: str, via: Predicate, mod
         return meets
     junction = model.by_table[relation.junction.table]
     return sql("{meets} and {via}", meets=meets, via=render_predicate(via, junction, middle, model, aliases))
+
+
+def render_table(entity: Entity, alias: str, aliases: Aliases, source: Sql | None = None) -> Sql:
+    """The rows of the table under an alias, with what is seen of its columns beside them. `source` are rows of the
+    table in its place."""
+    rows = source or table_name(entity)
+    if entity.sights is None:
+        return sql("{rows} as {alias}", rows=rows, alias=name(alias))
+    inner = aliases.new(entity)
+    # PostgreSQL takes this subquery apart: what is not asked for is not computed, and indexes serve as ever.
+    return sql(
+        "(select {inner}.*, {seen} from {rows} as {inner}) as {alias}",
+        inner=name(inner),
+        seen=join(", ", [_render_sight(each, entity, inner, aliases) for each in entity.sights.columns]),
+        rows=rows,
+        alias=name(alias),
+    )
+
+
+def _render_sight(sight: Sight, entity: Entity, alias: str, aliases: Aliases) -> Sql:
+    """What is seen of a column. The conditions are rules' own, and see rows whole."""
+    assert entity.sights is not None
+    model = entity.sights.model
+    column = name(alias, sight.column.name)
+
+    def when(condition: Predicate, value: Sql) -> Sql:
+        whole = model.by_table[entity.table.name]
+        return sql(
+            " when {condition} then {value}",
+            condition=render_predicate(condition, whole, alias, model, aliases),
+            value=value,
+        )
+
+    cases = [] if sight.view.plain == NEVER else [when(sight.view.plain, column)]
+    cases += [when(rows, _render_mask(mask, column)) for rows, mask in sight.view.masked if mask.kind != "null"]
+    seen = (
+        sql("case{cases} end", cases=join("", cases))
+        if cases
+        else sql("null::{type}", type=_type_name(sight.column.type))
+    )
+    return sql("{seen} as {name}", seen=seen, name=name(sight.name))
+
+
+def _render_mask(mask: Mask, column: Sql) -> Sql:
+    match mask.kind:
+        case "hash":
+            return sql("encode(sha256(convert_to({column}::text, 'UTF8')), 'hex')", column=column)
+        case "last_four":
+            # Of four characters the last four would be all.
+            return sql(
+                "overlay(repeat('*', length({column}::text)) placing"
+                " case when length({column}::text) > 4 then right({column}::text, 4) else '' end"
+                " from greatest(length({column}::text) - 3, 1))",
+                column=column,
+            )
+        case _:
+            return sql(
+                "case when {column} is not null then {text} end",
+                column=column,
+                text=slot(Constant(mask.text, TEXT), "text"),
+            )
 
 
 def table_name(entity: Entity) -> Sql:

@@ -27,7 +27,7 @@ from schema.query.rendering.context import Rendering
 from schema.query.rendering.json import render_column, render_composite
 from schema.query.rendering.keyset import may_fail, within_page
 from schema.query.rendering.orders import Ordered, is_plain, named_values, order_clause, render_orders
-from schema.query.rendering.predicate import behind, render_argument, render_source, table_name
+from schema.query.rendering.predicate import behind, render_argument, render_source, render_table
 
 
 def render_list(rendering: Rendering, read: Read, parent: str) -> Sql:
@@ -65,7 +65,7 @@ def render_rows(rendering: Rendering, read: Read, alias: str, parent: str, joins
     ordered = render_orders(rendering, read.order, alias)
     source = sql(
         "{rows}{orders}{joins}{where}",
-        rows=_rows(read, alias, parent),
+        rows=_rows(rendering, read, alias, parent),
         orders=ordered.joins,
         joins=join("", joins),
         where=where_clause(rendering, read, alias, parent),
@@ -83,10 +83,9 @@ def render_one(rendering: Rendering, read: Read, source: Sql | None = None) -> S
     alias = rendering.aliases.new(read.entity)
     row, joins = _row(rendering, read, alias)
     return sql(
-        "coalesce((select {row} from {source} as {alias}{joins}{where}), 'null')",
+        "coalesce((select {row} from {source}{joins}{where}), 'null')",
         row=row,
-        source=source or table_name(read.entity),
-        alias=name(alias),
+        source=render_table(read.entity, alias, rendering.aliases, source),
         joins=join("", joins),
         where=where_clause(rendering, read, alias, ""),
     )
@@ -129,7 +128,7 @@ def _to_one(rendering: Rendering, read: Read, parent: str, joins: list[Sql]) -> 
     joins.append(
         sql(
             " left join {source} on {meets} and {grant}",
-            source=render_source(read.relation, read.entity, alias),
+            source=render_source(read.relation, read.entity, alias, rendering.aliases),
             meets=rendering.link(read.relation, parent, alias, read.via),
             grant=rendering.condition(read.grant, read.entity, alias),
         )
@@ -140,12 +139,12 @@ def _to_one(rendering: Rendering, read: Read, parent: str, joins: list[Sql]) -> 
     return sql("case when {missing} is null then 'null' else {row} end", missing=missing, row=row)
 
 
-def _rows(read: Read, alias: str, parent: str) -> Sql:
+def _rows(rendering: Rendering, read: Read, alias: str, parent: str) -> Sql:
     if read.call is not None:
-        return sql("{rows} as {alias}", rows=calls.render_source(read.call, parent), alias=name(alias))
+        return render_table(read.entity, alias, rendering.aliases, calls.render_source(read.call, parent))
     if parent and read.relation is not None:
-        return render_source(read.relation, read.entity, alias)
-    return sql("{table} as {alias}", table=table_name(read.entity), alias=name(alias))
+        return render_source(read.relation, read.entity, alias, rendering.aliases)
+    return render_table(read.entity, alias, rendering.aliases)
 
 
 def where_clause(
@@ -181,7 +180,7 @@ def _cut(rendering: Rendering, read: Read, alias: str, parent: str) -> Sql:
         return sql(
             "(select {columns} from {rows}{joins}{where}{order}{limit}{offset}) as {alias}",
             columns=_cut_columns(read, alias, ordered),
-            rows=_rows(read, alias, parent),
+            rows=_rows(rendering, read, alias, parent),
             joins=ordered.joins,
             where=where_clause(rendering, read, alias, parent, within, fenced=may_fail(read.order)),
             order=order_clause(read.order, ordered.values, backward=backward),
@@ -211,7 +210,7 @@ def _distinct(rendering: Rendering, read: Read, alias: str, parent: str) -> Sql:
         "(select distinct on ({distinct}) {columns} from {rows}{joins}{where}{first}) as {alias}",
         distinct=distinct,
         columns=_cut_columns(read, alias, ordered),
-        rows=_rows(read, alias, parent),
+        rows=_rows(rendering, read, alias, parent),
         joins=ordered.joins,
         where=where_clause(rendering, read, alias, parent),
         first=order_clause(read.order, ordered.values, first=distinct),
@@ -247,7 +246,7 @@ def exists_row(
         conditions = among(ordered.values)
         source = sql(
             "{rows}{joins}{where}",
-            rows=_rows(read, alias, parent),
+            rows=_rows(rendering, read, alias, parent),
             joins=ordered.joins if conditions else sql(""),
             where=where_clause(rendering, read, alias, parent, conditions, fenced=may_fail(read.order)),
         )

@@ -244,7 +244,7 @@ class _Ways:
             self.joins.append(
                 sql(
                     " left join {source} on {meets} and {grant}",
-                    source=render_source(hop.relation, hop.target, inner),
+                    source=render_source(hop.relation, hop.target, inner, self.rendering.aliases),
                     meets=self.rendering.link(hop.relation, parent, inner, hop.via),
                     grant=self.rendering.condition(hop.grant, hop.target, inner),
                 )

@@ -32,7 +32,8 @@ def _conflict(rendering: Rendering, node: Insert, alias: str) -> Sql:
         return sql("")
     target = join(", ", [name(column) for column in node.conflict_columns])
     where = sql(" ({target})", target=target) if node.conflict_columns else sql("")
-    changed = [column for column, _ in node.values if column.name not in node.conflict_columns]
+    fixed = node.kept_columns.union(node.conflict_columns)
+    changed = [column for column, _ in node.values if column.name not in fixed]
     if node.on_conflict == "ignore" or not node.conflict_columns:
         return sql(" on conflict{where} do nothing", where=where) if node.on_conflict == "ignore" else sql("")
     sets = [sql("{column} = excluded.{column}", column=name(column.name)) for column in changed] or [
@@ -59,7 +60,7 @@ def render_update(rendering: Rendering, node: Update) -> tuple[Step, ...]:
         sets=join(", ", sets),
         where=join(" and ", [*key_conditions(node.key, alias), rendering.condition(node.grant, node.entity, alias)]),
     )
-    return _written(rendering, write, node.entity, alias, node.grant, node.result)
+    return _written(rendering, write, node.entity, alias, node.check, node.result)
 
 
 def _written(
