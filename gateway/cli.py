@@ -313,7 +313,7 @@ def tenant_set(
 def tenant_rules(
     tenant_id: TenantId,
     choice: Annotated[
-        str, typer.Argument(help="add_up: all rules that apply count together; most_specific: one rule counts.")
+        str, typer.Argument(help="With add_up all rules that apply count together, with most_specific one.")
     ],
 ) -> None:
     """Choose how the rules of a tenant that apply to one role go together."""

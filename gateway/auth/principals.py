@@ -39,6 +39,7 @@ class Known:
 # How many changes were heard: of the tenant, and of everything.
 Changes = tuple[int, int]
 
+_SCHEME: Final = "Bearer "
 _UNKNOWN: Final[tuple[str, Claims | None]] = ("", None)
 
 
@@ -69,9 +70,9 @@ class Principals:
         """Whom one Authorization line stands for, where everything about it is remembered and still counts.
 
         None is no refusal: `authenticate` tells what is wrong, if anything is."""
-        if len(authorization) != 1 or not self._is_listening:
+        if len(authorization) != 1 or not authorization[0].startswith(_SCHEME) or not self._is_listening:
             return None
-        key_id, claims = self._claims.get(_digest(authorization[0].removeprefix("Bearer ")), _UNKNOWN)
+        key_id, claims = self._claims.get(_digest(authorization[0][len(_SCHEME) :]), _UNKNOWN)
         if claims is None or key_id not in self._keys.verifying or claims.type != "access":
             return None
         known = self._known.get(claims.session_id)
