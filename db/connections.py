@@ -1,6 +1,6 @@
 """Connections: those to one database, opened when they are needed, capped, the warmest taken first.
 
-The driver's own pool costs a small query as much as the query itself: a proxy and two timers for each use. Here a use
+The driver's own pool makes a proxy and two timers for each use, which led the profile of a small query. Here a use
 is a pop and an append. What the pool's timers are for, one watch looks after that passes by once a second.
 """
 

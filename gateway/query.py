@@ -43,8 +43,8 @@ class QueryEndpoint:
 
 
 class QueryDoor:
-    """The same without anything around it, for requests of which nothing but /query has to know: a third of a small
-    query's time would be spent on the way through routes and middleware. It answers for what they would look after."""
+    """The same without anything around it, for requests of which nothing but /query has to know: on the way through
+    routes and middleware a small query would spend much of its time. It answers for what they would look after."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = perf_counter()
