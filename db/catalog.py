@@ -1,7 +1,7 @@
 """What a tenant's database holds, as frozen values. Names are those of the database, untouched."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 from typing import Literal
@@ -86,6 +86,11 @@ class Table:
     comment: str | None = None
     is_insertable: bool = True
     is_updatable: bool = True
+    #: Whether triggers or rules of the database's owner run before a change of a row, or after one, or in its place.
+    has_early_triggers: bool = False
+    has_late_triggers: bool = False
+    #: The columns of each constraint and unique index by its name.
+    constraints: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
 
     @cached_property
     def by_name(self) -> Mapping[str, Column]:

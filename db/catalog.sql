@@ -1,6 +1,6 @@
 with recursive
 relation as (
-    select c.oid, n.nspname, c.relname, c.relkind, pg_relation_is_updatable(c.oid, true) as updatable,
+    select c.oid, n.nspname, c.relname, c.relkind, c.relhasrules, c.relhassubclass, pg_relation_is_updatable(c.oid, true) as updatable,
            obj_description(c.oid, 'pg_class') as comment
     from pg_class c
     join pg_namespace n on n.oid = c.relnamespace
@@ -104,18 +104,53 @@ foreign_key_json as (
     join pg_class tc on tc.oid = k.confrelid
     join pg_namespace tn on tn.oid = tc.relnamespace
     group by k.conrelid
+),
+-- Triggers that run before a change of a row, and those after; a partition's are those of its table.
+trigger_of as (
+    select t.oid, bool_or(g.tgtype & 2 <> 0) as early, bool_or(g.tgtype & 2 = 0) as late
+    from (
+        select r.oid, r.oid as has from relation r
+        union
+        select r.oid, p.relid from relation r cross join lateral pg_partition_tree(r.oid) p where r.relkind = 'p'
+    ) t
+    join pg_trigger g on g.tgrelid = t.has and not g.tgisinternal
+    group by t.oid
+),
+constraint_json as (
+    select named.oid, json_object_agg(named.name, named.columns order by named.name) as json
+    from (
+        select k.conrelid as oid, k.conname as name, (
+            select json_agg(a.attname order by p.place) from unnest(k.conkey) with ordinality p (number, place)
+            join pg_attribute a on a.attrelid = k.conrelid and a.attnum = p.number) as columns
+        from relation r
+        join pg_constraint k on k.conrelid = r.oid and k.contype in ('p', 'u', 'f', 'c', 'x')
+        union all
+        select i.indrelid, ic.relname, (
+            select json_agg(a.attname order by p.place)
+            from unnest(i.indkey::int2[]) with ordinality p (number, place)
+            join pg_attribute a on a.attrelid = i.indrelid and a.attnum = p.number and p.number > 0)
+        from relation r
+        join pg_index i on i.indrelid = r.oid and i.indisunique
+        join pg_class ic on ic.oid = i.indexrelid
+        where not exists (select from pg_constraint k where k.conindid = i.indexrelid)
+    ) as named
+    group by named.oid
 )
 select json_build_object(
     'tables', (
         select coalesce(json_agg(json_build_object(
             'schema', r.nspname, 'name', r.relname, 'kind', r.relkind, 'comment', r.comment,
             'insertable', r.updatable & 8 <> 0, 'updatable', r.updatable & 20 = 20,
-            'columns', c.json, 'keys', k.json, 'foreign_keys', f.json
+            'columns', c.json, 'keys', k.json, 'foreign_keys', f.json, 'constraints', n.json,
+            'early_triggers', coalesce(t.early, false),
+            'late_triggers', coalesce(t.late, false) or r.relhasrules or (r.relkind = 'r' and r.relhassubclass)
         ) order by r.nspname, r.relname), '[]')
         from relation r
         left join column_json c on c.attrelid = r.oid
         left join key_json k on k.conrelid = r.oid
-        left join foreign_key_json f on f.conrelid = r.oid),
+        left join foreign_key_json f on f.conrelid = r.oid
+        left join constraint_json n on n.oid = r.oid
+        left join trigger_of t on t.oid = r.oid),
     'types', (select coalesce(json_agg(json order by oid), '[]') from type_json),
     'functions', (
         select coalesce(json_agg(json_build_object(

@@ -52,35 +52,63 @@ class OutcomeUnknown(StoreError):
         super().__init__("The connection was lost during the commit; whether the change was stored is not known.")
 
 
+class Stopped(Exception):
+    """A statement has ended itself with `stop(reason)` of db/sql.py, and with it its transaction."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 class ConstraintViolated(StoreError):
-    """A change breaks a constraint of the tenant's database."""
+    """A change breaks a constraint of the tenant's database. Its names are those of the database, which are told only
+    to those who know the table (schema/query/constraints.py)."""
 
     code = "CONSTRAINT_VIOLATED"
+    sentence: ClassVar[str] = "The row conflicts with another by {constraint}."
+    unnamed: ClassVar[str] = "A constraint of the database forbids this."
 
-    def __init__(self, message: str, *, table: str | None = None, constraint: str | None = None) -> None:
-        super().__init__(message)
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        schema: str | None = None,
+        table: str | None = None,
+        constraint: str | None = None,
+        columns: tuple[str, ...] = (),
+    ) -> None:
+        named = constraint or " and ".join(columns)
+        super().__init__(message or (self.sentence.format(constraint=named) if named else self.unnamed))
+        self.schema = schema
         self.table = table
         self.constraint = constraint
+        self.columns = columns
 
     def extensions(self) -> dict[str, object]:
-        named = {"table": self.table, "constraint": self.constraint}
+        named = {"table": self.table, "columns": list(self.columns) or None, "constraint": self.constraint}
         return super().extensions() | {name: value for name, value in named.items() if value is not None}
 
 
 class UniqueViolated(ConstraintViolated):
     code = "UNIQUE_VIOLATED"
+    sentence = "A row with this {constraint} exists already."
 
 
 class ForeignKeyViolated(ConstraintViolated):
     code = "FOREIGN_KEY_VIOLATED"
+    sentence = "A row that {constraint} refers to is missing or still in use."
+    unnamed = "A row that is referred to is missing or still in use."
 
 
 class NotNullViolated(ConstraintViolated):
     code = "NOT_NULL_VIOLATED"
+    sentence = "{constraint} must have a value."
+    unnamed = "A column must have a value."
 
 
 class CheckViolated(ConstraintViolated):
     code = "CHECK_VIOLATED"
+    sentence = "The row does not satisfy {constraint}."
 
 
 class InvalidValue(StoreError):

@@ -97,6 +97,9 @@ def _table(row: dict[str, Any], types: _Types) -> Table:
         comment=row["comment"],
         is_insertable=row["insertable"],
         is_updatable=row["updatable"],
+        has_early_triggers=row["early_triggers"],
+        has_late_triggers=row["late_triggers"],
+        constraints=_constraints(row["constraints"]),
     )
 
 
@@ -146,3 +149,7 @@ def _function(row: dict[str, Any], types: _Types) -> Function:
         is_procedure=row["procedure"],
         comment=row["comment"],
     )
+
+
+def _constraints(columns_by_name: dict[str, list[str] | None] | None) -> dict[str, tuple[str, ...]]:
+    return {name: tuple(columns or ()) for name, columns in (columns_by_name or {}).items()}

@@ -1,5 +1,8 @@
 """refusal_of: what PostgreSQL refused, as a StoreError that tells no row and no value."""
 
+import re
+from typing import Final
+
 import asyncpg
 
 from db.errors import (
@@ -13,6 +16,8 @@ from db.errors import (
     StoreError,
     UniqueViolated,
 )
+
+_STOPPED: Final = re.compile(r'"ostiary\.stopped_(\w+)"')
 
 
 class DatabaseRefused(StoreError):
@@ -47,17 +52,15 @@ def refusal_of(error: asyncpg.PostgresError) -> StoreError:
     state: str = error.sqlstate or ""
     match state:
         case "23505":
-            return _constraint(UniqueViolated, "A row with this {constraint} exists already", error)
+            return _constraint(UniqueViolated, error)
         case "23503":
-            return _constraint(
-                ForeignKeyViolated, "A row that {constraint} refers to is missing or still in use", error
-            )
+            return _constraint(ForeignKeyViolated, error)
         case "23502":
-            return NotNullViolated(f"{_column(error)} must have a value.", table=_text(error, "table_name"))
+            return _constraint(NotNullViolated, error)
         case "23514":
-            return _constraint(CheckViolated, "The row does not satisfy {constraint}", error)
+            return _constraint(CheckViolated, error)
         case "23P01":
-            return _constraint(ConstraintViolated, "The row conflicts with another by {constraint}", error)
+            return _constraint(ConstraintViolated, error)
         case "57014":
             return StatementTimedOut()
         case "42501":
@@ -66,25 +69,31 @@ def refusal_of(error: asyncpg.PostgresError) -> StoreError:
             return CatalogOutdated()
         case "0A000" if str(error).startswith("cached plan"):
             return CatalogOutdated()
-        case _ if state[:2] in {"22", "2F"}:
-            return InvalidValue("A value is not valid for its type.")
+        case _ if state[:2] in {"21", "22", "2F"}:
+            # Of the class 21 nothing but an upsert of one key twice can come to be here.
+            twice = "Two of the rows have the same key."
+            return InvalidValue(twice if state[:2] == "21" else "A value is not valid for its type.")
         case _ if state[:2] in {"08", "53", "57", "58"}:
             return DatabaseUnavailable()
         case _:
             return DatabaseRefused()
 
 
-def _constraint(kind: type[ConstraintViolated], sentence: str, error: asyncpg.PostgresError) -> ConstraintViolated:
-    constraint = _text(error, "constraint_name")
+def reason_of(error: asyncpg.PostgresError) -> str | None:
+    """Why a statement has stopped itself, if it has: the reason it gave to `stop` of db/sql.py."""
+    # Only the name is looked at: the words around it are in the server's language.
+    found = _STOPPED.search(str(error)) if error.sqlstate == "42704" else None
+    return found[1] if found else None
+
+
+def _constraint(kind: type[ConstraintViolated], error: asyncpg.PostgresError) -> ConstraintViolated:
+    column = _text(error, "column_name")
     return kind(
-        sentence.format(constraint=constraint or "constraint") + ".",
+        schema=_text(error, "schema_name"),
         table=_text(error, "table_name"),
-        constraint=constraint,
+        constraint=_text(error, "constraint_name"),
+        columns=(column,) if column else (),
     )
-
-
-def _column(error: asyncpg.PostgresError) -> str:
-    return _text(error, "column_name") or "A column"
 
 
 def _text(error: asyncpg.PostgresError, attribute: str) -> str | None:

@@ -119,6 +119,15 @@ def _constant(part: Sql) -> str | None:
             return None
 
 
+def stop(reason: LiteralString) -> Sql:
+    """An expression of type text whose evaluation ends the statement, and all that it has done, with db.errors.Stopped.
+
+    PostgreSQL has no expression that raises. A setting that does not exist is an error no value can cause, and
+    `current_setting` is not evaluated before its turn comes, as a cast or division of constants would be.
+    """
+    return Sql((f"current_setting('ostiary.stopped_{reason}')",))
+
+
 def to_statement(value: Sql) -> Statement:
     """The text with its slots numbered; slots of the same source and type share a number."""
     numbers: dict[Slot, int] = {}

@@ -211,6 +211,21 @@ session: Final = Table(
     Index("session_role_id_index", "role_id", postgresql_where=text("ended_at is null")),
 )
 
+idempotency: Final = Table(
+    "idempotency",
+    metadata,
+    Column("tenant_id", Integer, primary_key=True),
+    Column("role_id", Integer, primary_key=True),
+    Column("scope", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("digest", Text, nullable=False),
+    Column("claim", Text, nullable=False),
+    Column("claimed_at", DateTime(timezone=True), nullable=False, server_default=func.now(), index=True),
+    Column("transaction_id", Text),
+    Column("sealed_reply", Text),
+    ForeignKeyConstraint(["tenant_id", "role_id"], ["role.tenant_id", "role.role_id"], ondelete="CASCADE"),
+)
+
 signing_key: Final = Table(
     "signing_key",
     metadata,

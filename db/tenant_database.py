@@ -13,9 +13,9 @@ from asyncpg.transaction import Transaction
 
 from db.connections import Connections, Link
 from db.engines import asyncpg_dsn
-from db.errors import DatabaseUnavailable, StatementTimedOut, StoreError
+from db.errors import DatabaseUnavailable, OutcomeUnknown, StatementTimedOut, Stopped, StoreError
 from db.outcome import TRANSACTION_ID, TRANSACTION_STATUS, is_committed
-from db.refusals import refusal_of
+from db.refusals import reason_of, refusal_of
 from db.text_types import TEXT_TYPES
 
 OVERRUN_SECONDS: Final = 1.0
@@ -53,7 +53,23 @@ class Running:
         try:
             self._link.since = monotonic()
             return [tuple(record) for record in await self._link.fetch_rows(text, arguments)]
+        except asyncpg.UndefinedObjectError as error:
+            reason = reason_of(error)
+            if reason is None:
+                raise
+            raise Stopped(reason) from error
         except (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError) as error:
+            raise refusal_of(error) from error
+
+    async def transaction_id(self) -> str | None:
+        """By what `outcome_of` knows the transaction; None as long as it has changed nothing."""
+        return await _transaction_id(self._link)
+
+    async def check_deferred(self) -> None:
+        """Nothing; the constraints that wait for the commit hold. Raises ConstraintViolated."""
+        try:
+            await self._link.connection.execute("set constraints all immediate")
+        except asyncpg.IntegrityConstraintViolationError as error:
             raise refusal_of(error) from error
 
 
@@ -93,6 +109,27 @@ class TenantDatabase:
             return await self._fetch_text(text, arguments)
         except ConnectionLost:
             return await self._fetch_text(text, arguments)
+
+    async def write_text(self, text: str, arguments: Sequence[object]) -> bytes | None:
+        """The one value of type text that a changing statement gives, which is a transaction by itself; None where it
+        gives no row. It is never run again.
+
+        Raises Stopped, OutcomeUnknown when the connection is lost before the answer, and other StoreErrors when nothing
+        was changed: what PostgreSQL itself refuses, it has undone.
+        """
+        link = self._connections.take() or await self._wait()
+        try:
+            value = cast("bytes | None", await link.fetch_value(text, arguments))
+        except BaseException as error:
+            refusal = self._part_with(link, error)
+            if refusal is None:
+                raise
+            if isinstance(refusal, ConnectionLost) or link.has_overrun or isinstance(error, TimeoutError):
+                # PostgreSQL commits before it answers: without the answer nobody knows.
+                raise OutcomeUnknown from error
+            raise refusal from error
+        self._connections.give_back(link)
+        return value
 
     @asynccontextmanager
     async def transaction(self, *, commit: bool = True) -> AsyncGenerator[Running]:
@@ -137,6 +174,10 @@ class TenantDatabase:
             if not await is_committed(transaction_id, self._status):
                 raise ConnectionLost from error
 
+    async def outcome_of(self, transaction_id: str) -> str | None:
+        """What became of a transaction: `committed`, `aborted`, `in progress`; None where nobody can tell."""
+        return await self._status(transaction_id)
+
     async def _status(self, transaction_id: str) -> str | None:
         try:
             status = cast("bytes | None", await self._fetch_text(TRANSACTION_STATUS, [transaction_id]))
@@ -162,7 +203,7 @@ class TenantDatabase:
         except (*_CONNECTION_LOST, asyncpg.PostgresError) as error:
             raise DatabaseUnavailable from error
 
-    def _part_with(self, link: Link, error: BaseException) -> StoreError | None:
+    def _part_with(self, link: Link, error: BaseException) -> StoreError | Stopped | None:
         """What the caller is told of the error, None for the error itself; the link goes where it still can."""
         if link.has_overrun or (isinstance(error, _CONNECTION_LOST) and not isinstance(error, TimeoutError)):
             # The driver may take it for whole: after "cannot switch to state" it would never work again.
@@ -174,7 +215,10 @@ class TenantDatabase:
         self._connections.give_back(link)
         if isinstance(error, asyncpg.QueryCanceledError):
             return StatementTimedOut()
-        return refusal_of(error) if isinstance(error, asyncpg.PostgresError) else None
+        if not isinstance(error, asyncpg.PostgresError):
+            return None
+        reason = reason_of(error)
+        return refusal_of(error) if reason is None else Stopped(reason)
 
     async def _connect(self) -> asyncpg.Connection[asyncpg.Record]:
         connection = await asyncpg.connect(

@@ -111,7 +111,7 @@ def middleware(settings: Settings) -> list[Middleware]:
             CORSMiddleware,
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST", "DELETE", "OPTIONS"],
-            allow_headers=["Authorization", "Content-Type", "If-None-Match", "X-Requested-With"],
+            allow_headers=["Authorization", "Content-Type", "If-None-Match", "X-Requested-With", "Idempotency-Key"],
             expose_headers=["ETag", "Retry-After", "WWW-Authenticate"],
             max_age=7200,
         ),

@@ -111,6 +111,7 @@ class Lines:
     request_id: bytes | None
     content_types: list[bytes]
     accept: bytes | None
+    idempotency_keys: list[bytes]
     body_lines: list[tuple[bytes, bytes]]
     size: int
 
@@ -140,6 +141,7 @@ def read_lines(scope: Scope) -> Lines:
     identity: bytes | None = None
     content_types: list[bytes] = []
     accept: bytes | None = None
+    idempotency_keys: list[bytes] = []
     body_lines: list[tuple[bytes, bytes]] = []
     size = 0
     for name, value in cast("HeaderLines", scope["headers"]):
@@ -152,10 +154,20 @@ def read_lines(scope: Scope) -> Lines:
             accept = value if accept is None else accept + b"," + value
         elif name == b"x-request-id":
             identity = value if identity is None else identity
+        elif name == b"idempotency-key":
+            idempotency_keys.append(value)
         elif name in _OF_THE_BODY:
             body_lines.append((name, value))
     return Lines(
-        scope["method"], scope["query_string"], authorization, identity, content_types, accept, body_lines, size
+        scope["method"],
+        scope["query_string"],
+        authorization,
+        identity,
+        content_types,
+        accept,
+        idempotency_keys,
+        body_lines,
+        size,
     )
 
 

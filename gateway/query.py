@@ -6,6 +6,7 @@ from time import perf_counter
 from starlette.types import Receive, Scope, Send
 
 from db.errors import PublicError
+from db.idempotency import IdempotencyKey
 from db.refusals import CatalogOutdated
 from gateway.auth.bearer import authenticate
 from gateway.graphql_http import (
@@ -24,6 +25,7 @@ from gateway.graphql_http import (
     read_request,
     send_reply,
 )
+from gateway.idempotency import IdempotencyKeyInvalid, Ledger, Record, answer_once, digest_of, read_key
 from gateway.log import bind_request, publish
 from gateway.metrics import OUTCOME, Metrics, outcome_of, outcome_of_status
 from gateway.protection import secured
@@ -84,8 +86,12 @@ async def _answer(lines: Lines, receive: Receive, state: AppState, principal: Pr
     tenants = state.tenants
     loaded = tenants.recall(principal) or await tenants.get(principal.tenant_id, principal.tenant_version)
     if not isinstance(request, list):
-        body = await answer_latest(tenants, loaded, principal, request)
+        key = read_key(lines.idempotency_keys, principal)
+        ledger = None if key is None else Ledger(state.engine, state.master_key, state.random)
+        body = await answer_latest(tenants, loaded, principal, request, key, ledger)
         return data_reply(body, head.media_type, copy_to_top=request.from_form and state.settings.form_fields_at_top)
+    if lines.idempotency_keys:
+        raise IdempotencyKeyInvalid("Send requests with an Idempotency-Key one at a time.")
     replies = [await _reply_to(tenants, loaded, principal, each, head.media_type) for each in request]
     return batch_reply(replies, head.media_type)
 
@@ -99,11 +105,18 @@ async def _reply_to(
         return error_reply(error, media_type)
 
 
-async def answer_latest(tenants: Tenants, loaded: LoadedTenant, principal: Principal, request: GraphQLRequest) -> bytes:
+async def answer_latest(
+    tenants: Tenants,
+    loaded: LoadedTenant,
+    principal: Principal,
+    request: GraphQLRequest,
+    key: IdempotencyKey | None = None,
+    ledger: Ledger | None = None,
+) -> bytes:
     """`{"data":…}` for one request. What names a table or column that is gone is asked once more of the tables as they
     now are, if it only reads; a mutation is left to its caller. Raises PublicError."""
     try:
-        return await answer_query(loaded, principal, request)
+        return await answer_query(loaded, principal, request, key, ledger)
     except CatalogOutdated:
         latest = await tenants.catch_up(loaded)
         if latest is None or latest.view(principal).prepare(request.query, request.operation_name).is_mutation:
@@ -111,11 +124,24 @@ async def answer_latest(tenants: Tenants, loaded: LoadedTenant, principal: Princ
         return await answer_query(latest, principal, request)
 
 
-async def answer_query(loaded: LoadedTenant, principal: Principal, request: GraphQLRequest) -> bytes:
-    """`{"data":…}` for one request. Raises PublicError."""
+async def answer_query(
+    loaded: LoadedTenant,
+    principal: Principal,
+    request: GraphQLRequest,
+    key: IdempotencyKey | None = None,
+    ledger: Ledger | None = None,
+) -> bytes:
+    """`{"data":…}` for one request; for a mutation with a key what it gave the first time. Raises PublicError."""
     view = loaded.view(principal)
     prepared = view.prepare(request.query, request.operation_name)
     check_method(request, "mutation" if prepared.is_mutation else "query")
     variables = prepared.read_variables.coerce(request.variables)
     compiled = view.compile(prepared, variables)
-    return await run_operation(compiled, loaded.database, variables, principal)
+    if key is None or ledger is None or not prepared.is_mutation or compiled.is_dry_run:
+        return await run_operation(compiled, loaded.database, variables, principal)
+
+    async def run(record: Record) -> bytes:
+        return await run_operation(compiled, loaded.database, variables, principal, record)
+
+    digest = digest_of(request.query, request.operation_name, request.variables)
+    return await answer_once(ledger, loaded.database, key, digest, run)

@@ -37,6 +37,7 @@ SHARED_TYPES: Final = frozenset(
     | {f"{scalar}_list_where" for scalar in _SCALARS}
     | {"ID_text_where", "Text_form_where", "Range_where", "Search_where", "Json_where", "Json_path_where"}
     | {"Presence_where", "Search_query", "Search_mode", "Search_config", "OrderDirection", "OrderFunction"}
+    | {"JsonPath", "JsonPathValue", "ColumnName"}
 )
 _RESERVED: Final = (
     frozenset({"Query", "Mutation", "Subscription", "Aggregates", "Functions", "Utility", "OnConflict"})
@@ -48,6 +49,7 @@ DERIVED: Final = (
     *("_where", "_where_many", "_compare", "_order", "_order_many", "_column"),
     *("_aggregates", "_group", "_key", "_sum", "_avg", "_spread", "_extremes", "_truth", "_grouping", "_having"),
     "_sorting",
+    *("_insert", "_rowkey", "_update", "_relations", "_link", "_links", "_mutation"),
 )
 _CONDITION_WORDS: Final = frozenset({"_and", "_or", "_not", "_compare"})
 _NO_ENUM_VALUES: Final = frozenset({"true", "false", "null"})

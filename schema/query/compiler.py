@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import orjson
 from graphql import (
@@ -14,21 +14,36 @@ from graphql import (
     SelectionSetNode,
 )
 
+from db.errors import ConstraintViolated
 from db.sql import Statement
 from schema.bounded import Bounded
 from schema.expression.coerce import coercer
 from schema.expression.lift import lift
 from schema.expression.predicate import ComposedValue, Constant, CursorValue, Lifted, PrincipalValue, VariableValue
-from schema.model import Entity
 from schema.principal import Principal
-from schema.query.building.schema import QuerySchema
+from schema.query.building.schema import DRY_RUN, QuerySchema
+from schema.query.constraints import told
 from schema.query.cursors import CursorKey, CursorPad
 from schema.query.document import Limits, choose_operation, read_document, validate_document
-from schema.query.plan import Call, CallMutation, Delete, Fixed, Insert, Plan, RowKeyValue, Update
+from schema.query.plan import (
+    Call,
+    CallMutation,
+    Delete,
+    Fixed,
+    Insert,
+    Plan,
+    ResultPart,
+    RowKeyValue,
+    Update,
+    VariableColumn,
+    Writes,
+)
 from schema.query.planning.context import Grants
 from schema.query.planning.operation import plan_operation
+from schema.query.rendering.context import Rendering
+from schema.query.rendering.rows import render_writes
 from schema.query.rendering.statement import render_mutation, render_query
-from schema.query.rendering.writes import Step
+from schema.query.rendering.step import Step
 from schema.query.shape import Shaper, shape_of, variable_shapers
 from schema.query.variables import VariableReader, variable_reader
 
@@ -40,7 +55,8 @@ MAX_KEPT_CHARACTERS = 20_000
 MAX_PLANS_PER_DOCUMENT = 100
 Variables = Mapping[str, object]
 Introspect = Callable[[DocumentNode, Variables], Mapping[str, object]]
-Binder = Callable[[Variables, Principal, Sequence[object]], object]
+#: The last are the results of the steps before.
+Binder = Callable[[Variables, Principal, Sequence[Sequence[object]]], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +68,15 @@ class MutationField:
     capability: Literal["insert", "update", "delete"]
     ignores_conflict: bool
     steps: tuple[Step, ...]
+    binders: tuple[tuple[Binder, ...], ...] = ()
     fixed: str | None = None
-    entity: Entity | None = None
+
+    def bind(
+        self, place: int, variables: Variables, principal: Principal, results: Sequence[Sequence[object]] = ()
+    ) -> list[object]:
+        """The arguments of the step at `place`, where `results` is what the steps before gave. Raises as Compiled.bind
+        does."""
+        return [binder(variables, principal, results) for binder in self.binders[place]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +88,8 @@ class Compiled:
     statement: Statement | None = None
     binders: tuple[Binder, ...] = ()
     fields: tuple[MutationField, ...] = ()
-    cursors: CursorKey = NO_CURSORS
+    tell: Callable[[ConstraintViolated], ConstraintViolated] | None = None
+    is_dry_run: bool = False
 
     def bind(self, variables: Variables, principal: Principal) -> list[object]:
         """The arguments of `statement` for one request. Raises WrongType and its like for values that do not fit."""
@@ -146,10 +170,12 @@ class RoleView:
 
         plan = plan_operation(prepared.operation, prepared.fragments, self.schema, self._grants, variables, introspect)
         if plan.operation == "mutation":
+            fields = tuple(self._mutation_field(output.key, output.node) for output in plan.outputs)
             return Compiled(
                 plan,
-                fields=tuple(self._mutation_field(output.key, output.node) for output in plan.outputs),
-                cursors=self._cursors,
+                fields=fields,
+                tell=lambda error: told(error, self.schema),
+                is_dry_run=any(each.name.value == DRY_RUN.name for each in prepared.operation.directives or ()),
             )
         if all(isinstance(output.node, Fixed) for output in plan.outputs):
             texts = {output.key: output.node.json for output in plan.outputs if isinstance(output.node, Fixed)}
@@ -163,28 +189,32 @@ class RoleView:
                 capability: Literal["insert", "update", "delete"] = (
                     "insert" if isinstance(node, Insert) else "update" if isinstance(node, Update) else "delete"
                 )
-                return MutationField(
-                    key=key,
-                    target=entity.name,
-                    capability=capability,
-                    ignores_conflict=isinstance(node, Insert) and node.on_conflict == "ignore",
-                    steps=render_mutation(node, self.schema.model),
-                    entity=entity,
-                )
+                steps = render_mutation(node, self.schema.model)
+                ignores_conflict = isinstance(node, Insert) and node.on_conflict == "ignore"
+                return self._field(key, entity.name, capability, steps, ignores_conflict=ignores_conflict)
+            case Writes():
+                steps = render_writes(Rendering(self.schema.model), node)
+                return self._field(key, node.entity.name, node.capability, steps)
             case CallMutation(result):
                 call = result.call
                 assert isinstance(call, Call)
-                return MutationField(
-                    key=key,
-                    target=call.routine.name,
-                    capability="update",
-                    ignores_conflict=False,
-                    steps=render_mutation(node, self.schema.model),
-                )
+                return self._field(key, call.routine.name, "update", render_mutation(node, self.schema.model))
             case Fixed(json):
                 return MutationField(key, "", "insert", ignores_conflict=False, steps=(), fixed=json)
             case _:
                 raise TypeError(node)
+
+    def _field(
+        self,
+        key: str,
+        target: str,
+        capability: Literal["insert", "update", "delete"],
+        steps: tuple[Step, ...],
+        *,
+        ignores_conflict: bool = False,
+    ) -> MutationField:
+        binders = tuple(_binders(step.statement, self._cursors) for step in steps)
+        return MutationField(key, target, capability, ignores_conflict, steps, binders)
 
 
 def _members(texts: Mapping[str, str]) -> bytes:
@@ -208,15 +238,11 @@ def introspection_json(
 
 
 def bind(
-    statement: Statement,
-    variables: Variables,
-    principal: Principal,
-    row_key: Sequence[object] = (),
-    cursors: CursorKey = NO_CURSORS,
+    statement: Statement, variables: Variables, principal: Principal, cursors: CursorKey = NO_CURSORS
 ) -> list[object]:
     """The arguments of a statement for one request. Raises WrongType and its like for values that do not fit, and
     CursorInvalid."""
-    return [binder(variables, principal, row_key) for binder in _binders(statement, cursors)]
+    return [binder(variables, principal, ()) for binder in _binders(statement, cursors)]
 
 
 def _binders(statement: Statement, cursors: CursorKey) -> tuple[Binder, ...]:
@@ -227,34 +253,47 @@ def _binders(statement: Statement, cursors: CursorKey) -> tuple[Binder, ...]:
 def _binder(source: Hashable, cursors: CursorKey) -> Binder:
     match source:
         case Constant(value, _):
-            return lambda _variables, _principal, _row_key: value
+            return lambda _variables, _principal, _: value
         case Lifted(index, _, coerce, name):
-            return lambda variables, _principal, _row_key: coerce(lift(str(variables[name])).literals[index])
+            return lambda variables, _principal, _: coerce(lift(str(variables[name])).literals[index])
         case PrincipalValue(attribute, kind):
             coerce_attribute = coercer(kind)
-            return lambda _variables, principal, _row_key: coerce_attribute(principal.attribute(attribute))
+            return lambda _variables, principal, _: coerce_attribute(principal.attribute(attribute))
         case VariableValue((str(name),), _, coerce):
-            return lambda variables, _principal, _row_key: _coerced(coerce, variables.get(name))
+            return lambda variables, _principal, _: _coerced(coerce, variables.get(name))
         case VariableValue(path, _, coerce):
-            return lambda variables, _principal, _row_key: _coerced(coerce, _at(variables, path))
+            return lambda variables, _principal, _: _coerced(coerce, _at(variables, path))
         case ComposedValue(_, compose, _, coerce):
-            return lambda variables, _principal, _row_key: _coerced(coerce, compose(variables))
+            return lambda variables, _principal, _: _coerced(coerce, compose(variables))
+        case ResultPart(write, index):
+            return lambda _variables, _principal, results: results[write][index]
+        case VariableColumn():
+            return lambda variables, _principal, _: _column_of(source, variables)
         case RowKeyValue(index, _):
-            return lambda _variables, _principal, row_key: row_key[index]
+            return lambda _variables, _principal, results: results[-1][index]
         case CursorValue(cursor, context, index, kind):
             written, coerce_part = _binder(cursor, cursors), coercer(kind)
-            return lambda variables, principal, row_key: coerce_part(
-                cursors.read(written(variables, principal, row_key), context)[index]
+            return lambda variables, principal, results: coerce_part(
+                cursors.read(written(variables, principal, results), context)[index]
             )
         case CursorPad():
             pad = cursors.pad(source)
-            return lambda _variables, _principal, _row_key: pad
+            return lambda _variables, _principal, _: pad
         case _:
             raise TypeError(source)
 
 
 def _coerced(coerce: Callable[[object], object], value: object) -> object:
     return None if value is None else coerce(value)
+
+
+def _column_of(source: VariableColumn, variables: Variables) -> list[object]:
+    rows = cast("list[dict[str, object]]", _at(variables, source.path))
+    values = [_coerced(source.coerce, row[source.member]) for row in rows]
+    if source.type.kind == "base":
+        return values
+    # What has no array type that the driver knows travels as texts.
+    return [None if value is None else str(value) for value in values]
 
 
 def _at(variables: Variables, path: tuple[str | int, ...]) -> object:

@@ -1,5 +1,6 @@
 """The nodes of a plan. No behaviour, no SQL; every node that touches rows carries its grant."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,7 +18,35 @@ class RowKeyValue:
     type: PgType
 
 
-Argument = Value | RowKeyValue
+@dataclass(frozen=True, slots=True)
+class WrittenValue:
+    """What write number `write` of the same mutation field gives of its first row: column `index` of those that
+    Writes.returns has for it."""
+
+    write: int
+    index: int
+    type: PgType
+
+
+@dataclass(frozen=True, slots=True)
+class ResultPart:
+    """Member `index` of what write number `write` gives: the number of its rows, then lists of texts."""
+
+    write: int
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class VariableColumn:
+    """The member `member` of each object in the list at `path`, each brought to `type` by `coerce`."""
+
+    path: tuple[str | int, ...]
+    member: str
+    type: PgType
+    coerce: Callable[[object], object]
+
+
+Argument = Value | RowKeyValue | WrittenValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,7 +379,113 @@ class CallMutation:
     result: Read | CallValue
 
 
-RootNode = Read | Aggregates | Functions | Insert | Update | Delete | CallMutation | Fixed
+ChangeOperator = Literal["set", "inc", "append", "prepend", "remove", "concat", "set_path", "delete_path"]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What an update makes of a column: of its value as it stands, for all operators but `set`."""
+
+    column: Column
+    operator: ChangeOperator
+    values: tuple[Argument, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """What becomes of a row whose `columns` another has: nothing, or an update of `updated` in the other, if `grant`
+    lets it be changed; as stored it must satisfy `check`."""
+
+    action: Literal["ignore", "update"]
+    columns: tuple[str, ...]
+    updated: tuple[Column, ...] = ()
+    grant: Predicate = ALWAYS
+    check: Predicate = ALWAYS
+
+
+@dataclass(frozen=True, slots=True)
+class InsertRows:
+    """New rows, which as stored must satisfy `check`. `rows` are their values in the order of `columns`, None for the
+    column's default; or there is a VariableColumn for each column. `preset` are values that all of them have."""
+
+    entity: Entity
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Argument | None, ...], ...] | tuple[VariableColumn, ...]
+    check: Predicate
+    conflict: Conflict | None = None
+    preset: tuple[tuple[Column, Argument], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The rows that a change is about: of those that `grant` lets be changed, and `seen` lets be looked at if that is
+    needed, the ones with this key, or whose parent is the row with these values, or that the filter lets through.
+
+    With `expected` and `version` they must still be as these say. `at_least_one` refuses when there is none."""
+
+    grant: Predicate
+    key: tuple[tuple[Column, Argument], ...] = ()
+    seen: Predicate | None = None
+    filter: Predicate | None = None
+    expected: tuple[tuple[Column, Argument], ...] = ()
+    version: Argument | None = None
+    but: "tuple[tuple[tuple[Column, Argument], ...], ...]" = ()
+    max_affected: Argument | None = None
+    at_least_one: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateRows:
+    """A change of rows, which as stored must satisfy `check`."""
+
+    entity: Entity
+    chosen: Chosen
+    changes: tuple[Change, ...]
+    check: Predicate
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteRows:
+    entity: Entity
+    chosen: Chosen
+
+
+@dataclass(frozen=True, slots=True)
+class FindRow:
+    """A row that others are to refer to; it must be one that the caller may see."""
+
+    entity: Entity
+    chosen: Chosen
+
+
+Write = InsertRows | UpdateRows | DeleteRows | FindRow
+
+
+@dataclass(frozen=True, slots=True)
+class WriteOutput:
+    """A field of what a mutation of rows gives: `read` belongs to `returning`."""
+
+    key: str
+    field: Literal["affected_rows", "returning", "versions", "__typename"]
+    read: Read | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Writes:
+    """Writes in their order, as one mutation field. The answer is about the rows of the writes numbered `roots`: the
+    row itself, or an object of `outputs`. `returns` are, for each write, the columns that others need of it."""
+
+    entity: Entity
+    capability: Literal["insert", "update", "delete"]
+    writes: tuple[Write, ...]
+    roots: tuple[int, ...]
+    returns: tuple[tuple[str, ...], ...]
+    result: Read | None = None
+    outputs: tuple[WriteOutput, ...] = ()
+    type_name: str = ""
+
+
+RootNode = Read | Aggregates | Functions | Insert | Update | Delete | Writes | CallMutation | Fixed
 
 
 @dataclass(frozen=True, slots=True)

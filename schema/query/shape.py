@@ -20,6 +20,7 @@ from graphql import (
 
 from schema.expression.lift import lift
 from schema.query.building.types import LabelEnum
+from schema.query.building.writes import COLUMN_NAME, ROWS
 from schema.query.cursors import nulls_in
 from schema.query.variables import InputType, Variable
 
@@ -98,10 +99,15 @@ def _structure_of(type_: InputType) -> Shaper:
         return _structure_of(type_.of_type)
     if isinstance(get_named_type(type_), LabelEnum):
         return _is_null
+    if type_ is COLUMN_NAME:
+        return repr
     if isinstance(type_, GraphQLEnumType):
         return repr
     if isinstance(type_, GraphQLInputObjectType):
         return lambda value: _object_structure(value, type_)
+    if isinstance(type_, GraphQLList) and is_rows(type_):
+        item, members = _structure_of(type_.of_type), plain_members(get_named_type(type_))
+        return lambda value: _rows_structure(value, members, item)
     if isinstance(type_, GraphQLList) and isinstance(get_named_type(type_), GraphQLInputObjectType | GraphQLEnumType):
         item = _structure_of(type_.of_type)
         return lambda value: tuple(map(item, cast("list[object]", value))) if isinstance(value, list) else None
@@ -117,6 +123,35 @@ def _object_structure(value: object, type_: GraphQLInputObjectType) -> Hashable:
 
 def _is_null(value: object) -> bool:
     return value is None
+
+
+def _rows_structure(value: object, members: frozenset[str], item: Shaper) -> Hashable:
+    if not isinstance(value, list):
+        return None
+    rows = cast("list[object]", value)
+    return uniform_members(rows, members) or tuple(map(item, rows))
+
+
+def is_rows(type_: object) -> bool:
+    """Whether a list of the type holds rows, which may be so many that their number should not make a plan."""
+    named = get_named_type(cast("GraphQLInputObjectType", type_))
+    return isinstance(named, GraphQLInputObjectType) and ROWS in named.extensions
+
+
+def plain_members(type_: object) -> frozenset[str]:
+    """The fields of a type of rows that hold one value, no list and no object."""
+    return cast("frozenset[str]", cast("GraphQLInputObjectType", type_).extensions[ROWS])
+
+
+def uniform_members(value: list[object], members: frozenset[str]) -> tuple[str, ...]:
+    """The members that each of the objects has, in order, when all have the same and none but plain ones. Else none."""
+    first = value[0] if value else None
+    if not isinstance(first, dict) or not first:
+        return ()
+    names = cast("dict[str, object]", first).keys()
+    if not names <= members or any(cast("dict[str, object]", item).keys() != names for item in value):
+        return ()
+    return tuple(sorted(names))
 
 
 def _variables_in(node: Node) -> set[str]:

@@ -115,7 +115,7 @@ def test_the_schema_is_the_one_of_the_role(wire: Wire, todo_schema: Introspected
     assert set(visitor.fields("Query")) == {"devii_users", "Aggregates"}
     assert "delete_status_value" in todo_schema.fields("Mutation")
     assert "delete_status_value" not in user.fields("Mutation")
-    assert set(visitor.fields("Mutation")) == {"create_devii_users"}
+    assert set(visitor.fields("Mutation")) == {"create_devii_users", "insert_devii_users"}
 
 
 def test_tokens_are_not_to_be_stored_by_anyone_between(wire: Wire, person: Person, todo: int) -> None:

@@ -198,10 +198,12 @@ def test_ended_connections_of_both_databases_are_answers_or_clean_refusals(world
         for each in work:
             each.result()
 
-    assert set(codes) <= {"", "DATABASE_UNAVAILABLE"}, codes
+    # An insert that is one statement is committed before it is answered: without the answer nobody can tell.
+    assert set(codes) <= {"", "DATABASE_UNAVAILABLE", "OUTCOME_UNKNOWN"}, codes
     assert set(statuses) <= {200, 503}, statuses
     assert codes[""] > 40
-    assert world.ids("kept") == stored
+    assert stored <= world.ids("kept")
+    assert len(world.ids("kept") - stored) <= codes["OUTCOME_UNKNOWN"]
     assert world.log_in().status_code == 200
 
 

@@ -6,7 +6,14 @@ from collections.abc import AsyncIterator, Callable
 import asyncpg
 import pytest
 
-from db.errors import DatabaseUnavailable, InvalidValue, OutcomeUnknown, StatementTimedOut, StoreError
+from db.errors import (
+    DatabaseUnavailable,
+    InvalidValue,
+    OutcomeUnknown,
+    StatementTimedOut,
+    Stopped,
+    StoreError,
+)
 from db.tenant_database import TenantDatabase
 from tests.faults.proxies import COMMIT, a_network
 
@@ -215,3 +222,28 @@ async def test_a_commit_of_which_nothing_can_be_learned_is_told_as_such(
 
     assert refusal.value.code == "OUTCOME_UNKNOWN"
     assert await watcher.rows() == 1
+
+
+async def test_a_write_of_its_own_statement_whose_answer_is_lost_is_not_run_again(
+    database: str, watcher: Watcher
+) -> None:
+    insert = "with w as (insert into kept values (1) returning pg_sleep(0.5)) select count(*)::text from w"
+    async with TenantDatabase(database) as tenant:
+        writing = asyncio.create_task(tenant.write_text(insert, []))
+        await watcher.until(lambda count: count == 1, "state = 'active'")
+        await watcher.end_sessions()
+
+        with pytest.raises(OutcomeUnknown):
+            await writing
+
+    assert await watcher.rows() == 0
+
+
+async def test_a_statement_that_stops_itself_has_changed_nothing(database: str, watcher: Watcher) -> None:
+    insert = "with w as (insert into kept values (1) returning 1) select current_setting('ostiary.stopped_many') from w"
+    async with TenantDatabase(database) as tenant:
+        with pytest.raises(Stopped) as stopped:
+            await tenant.write_text(insert, [])
+        assert await tenant.fetch_text(COUNT, []) == b"0"
+
+    assert stopped.value.reason == "many"

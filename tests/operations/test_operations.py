@@ -38,6 +38,7 @@ PRINCIPALS = {
     "member": Principal(
         TENANT, 7, "member", capabilities=frozenset({"select", "insert", "update", "delete"}), class_ids=frozenset({5})
     ),
+    "writer": Principal(TENANT, 11, "writer", capabilities=frozenset({"update"})),
     "nobody": Principal(TENANT, 9, "nobody1", capabilities=frozenset({"select", "insert"})),
 }
 
@@ -60,6 +61,7 @@ RULES = (
     a_rule(2, "select insert update delete", "films", "owner = $_PRINCIPAL.roleid", class_ids=MEMBERS),
     a_rule(3, "select", "cast_members", "film.is_classic = true", class_ids=MEMBERS),
     a_rule(4, "insert", "public.notes", role_ids=frozenset({9})),
+    a_rule(5, "update", "people", role_ids=frozenset({11})),
 )
 
 

@@ -29,6 +29,14 @@ create table cast_members (
 create table notes (
     body text not null
 );
+create table audited (
+    id integer primary key,
+    note text,
+    changes integer not null default 0
+);
+create function count_change() returns trigger language plpgsql as
+    $$begin update audited set changes = changes + 1 where id = new.id; return null; end$$;
+create trigger count_change after insert on audited for each row execute function count_change();
 create view long_titles as select id, title from films where length(title) > 8;
 
 insert into people values

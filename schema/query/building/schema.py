@@ -3,11 +3,13 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import Final
 
 from graphql import (
+    DirectiveLocation,
     GraphQLArgument,
     GraphQLBoolean,
+    GraphQLDirective,
     GraphQLEnumType,
     GraphQLField,
     GraphQLInputField,
@@ -27,15 +29,22 @@ from schema.query.building.arguments import key_arguments, list_arguments
 from schema.query.building.conditions import RowArguments
 from schema.query.building.routines import MayCall, RoutineTypes
 from schema.query.building.types import ValueTypes
+from schema.query.building.writes import ROWS, RowOperation, WriteOperation, WriteTypes, plain_columns, write_fields
 
-RowOperation = Literal["select", "insert", "update", "delete"]
-RootOperation = RowOperation
+RootOperation = RowOperation | WriteOperation
 May = Callable[[Entity, RowOperation], bool]
 
 ON_CONFLICT: Final = GraphQLEnumType(
     "OnConflict",
     {name: name for name in ("fail", "update", "ignore")},
     description="What happens when a row with the same key exists: an error, its update, or nothing.",
+)
+
+
+DRY_RUN: Final = GraphQLDirective(
+    "dry_run",
+    [DirectiveLocation.MUTATION],
+    description="All is done and checked, told, and then undone.",
 )
 
 
@@ -57,6 +66,11 @@ class QuerySchema:
     fields: Mapping[str, RootField]
     aggregates: Mapping[str, Entity] = field(default_factory=dict[str, Entity])
     calls: Mapping[str, Routine] = field(default_factory=dict[str, Routine])
+
+    def mutation_type(self, field: str) -> str:
+        """The name of the type that a field of Mutation gives."""
+        mutation = self.graphql.mutation_type
+        return "" if mutation is None else str(mutation.fields[field].type)
 
 
 def _no_calls(_: Routine) -> bool:
@@ -80,7 +94,7 @@ def build_query_schema(model: Model, may: May, may_call: MayCall = _no_calls) ->
         query=GraphQLObjectType("Query", query),
         mutation=GraphQLObjectType("Mutation", mutation) if mutation else None,
         types=[*objects.values(), *builder.inputs.values(), *aggregates.types],
-        directives=specified_directives,
+        directives=(*specified_directives, DRY_RUN) if mutation else specified_directives,
     )
     return QuerySchema(
         graphql, model, MappingProxyType(builder.roots), aggregates.fields, MappingProxyType(builder.calls)
@@ -183,6 +197,22 @@ class _Builder:
         for name, (routine, call) in self.routines.mutations().items():
             self.calls[name] = routine
             fields[name] = call
+        return fields | self._further_mutations(set(fields))
+
+    def _further_mutations(self, taken: set[str]) -> dict[str, GraphQLField]:
+        """The mutations beside those of the contract, which have taken their names already."""
+        types = WriteTypes(
+            self.model, self.may, lambda entity: self.objects[entity.name], self._row_input, self.rows, self.types
+        )
+        fields: dict[str, GraphQLField] = {}
+        for entity in self.visible():
+            for wanted, (operation, mutation) in write_fields(types, entity).items():
+                name, number = wanted, 1
+                while name in taken or name in fields:
+                    number += 1
+                    name = f"{wanted}_{number}"
+                self.roots[name] = RootField(operation, entity)
+                fields[name] = mutation
         return fields
 
     def _object_of(self, table: TableName) -> GraphQLObjectType | None:
@@ -202,6 +232,9 @@ class _Builder:
         fields[name] = field
 
     def _input(self, entity: Entity) -> GraphQLArgument:
+        return GraphQLArgument(self._row_input(entity))
+
+    def _row_input(self, entity: Entity) -> GraphQLInputObjectType:
         if entity.name not in self.inputs:
             self.inputs[entity.name] = GraphQLInputObjectType(
                 f"{entity.name}Input",
@@ -212,5 +245,6 @@ class _Builder:
                     )
                     for name, column in entity.writable.items()
                 },
+                extensions={ROWS: plain_columns(entity)},
             )
-        return GraphQLArgument(self.inputs[entity.name])
+        return self.inputs[entity.name]

@@ -56,6 +56,11 @@ class Planning:
             [node.selection_set for node in nodes if node.selection_set], self.fragments, self.variables
         )
 
+    def arguments(self, node: FieldNode) -> list[tuple[str, Given]]:
+        """All arguments of the field for which something is given."""
+        found = [(each.name.value, given(each.value, self.variables)) for each in node.arguments or ()]
+        return [(name, value) for name, value in found if value is not None]
+
     def argument(self, node: FieldNode, name: str) -> Given | None:
         """What is given for an argument of the field."""
         written = next((argument.value for argument in node.arguments or () if argument.name.value == name), None)

@@ -1,17 +1,27 @@
 """plan_operation: an operation that passed validation → a Plan."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from graphql import FieldNode, OperationDefinitionNode, OperationType
 
 from schema.model import Entity
 from schema.query.building.schema import QuerySchema, RootOperation
-from schema.query.plan import Fixed, Plan, RootNode, RootOutput
+from schema.query.plan import Fixed, Plan, RootNode, RootOutput, Writes
 from schema.query.planning.aggregates import plan_aggregates
 from schema.query.planning.calls import plan_call_mutation, plan_functions
 from schema.query.planning.context import Grants, Planning
 from schema.query.planning.given import Variables
 from schema.query.planning.reads import plan_list
+from schema.query.planning.rows import (
+    plan_delete_by_key,
+    plan_delete_where,
+    plan_insert_rows,
+    plan_update_by_key,
+    plan_update_many,
+    plan_update_where,
+    plan_upsert_rows,
+)
 from schema.query.planning.writes import plan_delete, plan_insert, plan_update
 from schema.query.selection import Fragments, collect_fields
 
@@ -23,6 +33,13 @@ _PLANS: dict[RootOperation, PlanRoot] = {
     "insert": plan_insert,
     "update": plan_update,
     "delete": plan_delete,
+    "insert_rows": plan_insert_rows,
+    "upsert_rows": plan_upsert_rows,
+    "update_where": plan_update_where,
+    "delete_where": plan_delete_where,
+    "update_many": plan_update_many,
+    "update_by_key": plan_update_by_key,
+    "delete_by_key": plan_delete_by_key,
 }
 
 
@@ -52,7 +69,8 @@ def plan_operation(
         if name not in schema.fields:
             return Fixed(introspect(key, nodes))
         root = schema.fields[name]
-        return _PLANS[root.operation](planning, root.entity, nodes)
+        node = _PLANS[root.operation](planning, root.entity, nodes)
+        return replace(node, type_name=schema.mutation_type(name)) if isinstance(node, Writes) else node
 
     fields = collect_fields([operation.selection_set], fragments, variables)
     outputs = tuple(RootOutput(key, plan_root(key, nodes)) for key, nodes in fields.items())

@@ -98,15 +98,15 @@ def render_call_mutation(rendering: Rendering, node: CallMutation) -> tuple[Step
     if routine.function.is_procedure:
         return _procedure(rendering, call, result)
     if isinstance(result, CallValue):
-        return (Step(to_statement(sql("select {json}", json=render_call_value(result, ""))), "read"),)
+        return (Step(to_statement(sql("select {json}", json=render_call_value(result, ""))), "answer"),)
     if routine.rows_of is None:
-        return (Step(to_statement(sql("select {json}", json=render_rows(rendering, result, ""))), "read"),)
+        return (Step(to_statement(sql("select {json}", json=render_rows(rendering, result, ""))), "answer"),)
     # What is selected around the rows is read by a statement of its own, which sees what the call has done.
     kept = sql("select array_agg(x.v)::text from (select {call} as v offset 0) as x", call=render_call(call, ""))
     rows = replace(result, call=KeptRows(result.entity))
     return (
         Step(to_statement(kept), "call"),
-        Step(to_statement(sql("select {json}", json=render_rows(rendering, rows, ""))), "read"),
+        Step(to_statement(sql("select {json}", json=render_rows(rendering, rows, ""))), "answer"),
     )
 
 
@@ -116,14 +116,14 @@ def _procedure(rendering: Rendering, call: Call, result: Read | CallValue) -> tu
     places = [sql("{name} => null", name=name(output.name)) for output in function.outputs if output.name not in inputs]
     statement = to_statement(sql("call {call}", call=_call(call, [*_arguments(call.arguments), *places])))
     if isinstance(result, CallValue):
-        return Step(statement, "call"), Step(to_statement(sql("select 'true'::text")), "read")
+        return Step(statement, "call"), Step(to_statement(sql("select 'true'::text")), "answer")
     values = [
         sql("{value} as {name}", value=render_argument(RowKeyValue(index, column.type)), name=name(column.name))
         for index, column in enumerate(result.entity.table.columns)
     ]
     source = sql("(select {values})", values=join(", ", values))
     json = reads.render_one(rendering, result, source=source)
-    return Step(statement, "call"), Step(to_statement(sql("select {json}", json=json)), "read")
+    return Step(statement, "call"), Step(to_statement(sql("select {json}", json=json)), "answer")
 
 
 def _call(call: Call, arguments: Sequence[Sql]) -> Sql:

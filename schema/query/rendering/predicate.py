@@ -49,7 +49,7 @@ from schema.expression.totality import can_raise
 from schema.expression.types import TEXT
 from schema.grants import Mask
 from schema.model import Entity, Model, Relation, Sight
-from schema.query.plan import Argument, RowKeyValue
+from schema.query.plan import Argument, ResultPart, RowKeyValue, WrittenValue
 from schema.query.rendering.operators import render_search, render_test
 
 
@@ -80,6 +80,10 @@ _BINARY = frozenset({"int2", "int4", "int8", "float4", "float8", "bool", "text",
 
 def render_argument(value: Argument) -> Sql:
     """A slot of the value's type. What asyncpg cannot send as that type goes as text and is cast."""
+    if isinstance(value, WrittenValue):
+        # What a step has written travels as texts, whatever its type.
+        written = slot(ResultPart(value.write, value.index + 1), "text[]")
+        return sql("({written})[1]::{type}", written=written, type=_type_name(value.type))
     kind = value.type
     if kind.kind == "array" and kind.element is not None:
         if kind.element.kind == "enum" or (kind.element.kind == "base" and kind.element.base in _BINARY):
@@ -239,7 +243,7 @@ class _Rows:
                 )
             case ComposedValue() | CursorValue():
                 return render_argument(operand)
-            case Constant() | Lifted() | PrincipalValue() | VariableValue() | RowKeyValue():
+            case Constant() | Lifted() | PrincipalValue() | VariableValue() | RowKeyValue() | WrittenValue():
                 return render_argument(operand)
 
     def related(self, value: Related) -> Sql:

@@ -91,6 +91,27 @@ def render_one(rendering: Rendering, read: Read, source: Sql | None = None) -> S
     )
 
 
+def render_written(rendering: Rendering, read: Read, source: Sql, json: Callable[[Sql], Sql]) -> Sql:
+    """What is selected of rows that a statement has just written, which `source` holds: `json` of a row's object, which
+    is `null` for a row that the caller may not see."""
+    alias = rendering.aliases.new(read.entity)
+    row, joins = _row(rendering, read, alias)
+    if read.grant != ALWAYS:
+        seen = rendering.condition(read.grant, read.entity, alias)
+        row = sql("case when {seen} then {row} else 'null' end", seen=seen, row=row)
+    return sql(
+        "select {json} from {source}{joins}",
+        json=json(row),
+        source=render_table(read.entity, alias, rendering.aliases, source),
+        joins=join("", joins),
+    )
+
+
+def render_columns(rendering: Rendering, read: Read, alias: str) -> tuple[Sql, list[Sql]]:
+    """The JSON object of the row that stands under the alias, and the joins that its to-one fields need."""
+    return _row(rendering, read, alias)
+
+
 def _row(rendering: Rendering, read: Read, alias: str) -> tuple[Sql, list[Sql]]:
     """The JSON object of a row, and the joins that its to-one fields need."""
     parts: list[Sql] = []

@@ -8,11 +8,14 @@ from db.sql import Statement
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One statement of a mutation, run on the key that the step before gave.
+    """One statement of a mutation, run on what the steps before gave. Of its row,
 
-    "write" gives the key, "judge" gives (holds, json), "read" gives json, "end" gives a row if it hit, "call" gives
-    what was called gave, if anything.
-    """
+    - "keys" is kept for the steps after, and there must be one,
+    - "call" is kept if there is one,
+    - "judge" says whether the policy holds, and the JSON,
+    - "answer" is the JSON."""
 
     statement: Statement
-    kind: Literal["write", "judge", "read", "end", "call"]
+    kind: Literal["keys", "call", "judge", "answer"]
+    target: str = ""
+    capability: str = ""

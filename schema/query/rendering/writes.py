@@ -1,12 +1,15 @@
 """render_insert, render_update, render_delete: a write by key → its statements, in the order in which they run."""
 
-from db.sql import Sql, join, name, sql, to_statement
+from dataclasses import replace
+
+from db.sql import Sql, join, name, sql, stop, to_statement
 from schema.expression.predicate import ALWAYS, Predicate, all_of
 from schema.model import Entity
 from schema.query.plan import Delete, Insert, Read, Update
+from schema.query.rendering.at_once import is_at_once
 from schema.query.rendering.context import Rendering
 from schema.query.rendering.predicate import render_argument, table_name
-from schema.query.rendering.reads import key_conditions, render_one
+from schema.query.rendering.reads import key_conditions, render_one, render_written
 from schema.query.rendering.step import Step
 
 
@@ -60,23 +63,30 @@ def render_update(rendering: Rendering, node: Update) -> tuple[Step, ...]:
         sets=join(", ", sets),
         where=join(" and ", [*key_conditions(node.key, alias), rendering.condition(node.grant, node.entity, alias)]),
     )
-    return _written(rendering, write, node.entity, alias, node.check, node.result)
+    moves = moves_keys(node.entity, {column.name for column, _ in node.values})
+    return _written(rendering, write, node.entity, alias, node.check, node.result, moves=moves)
+
+
+def moves_keys(entity: Entity, changed: set[str]) -> bool:
+    """Whether columns change to which other tables may refer."""
+    keys = (entity.table.primary_key, *entity.table.unique_keys)
+    return any(changed.intersection(key) for key in keys)
 
 
 def _written(
-    rendering: Rendering, write: Sql, entity: Entity, alias: str, check: Predicate, result: Read
+    rendering: Rendering,
+    write: Sql,
+    entity: Entity,
+    alias: str,
+    check: Predicate,
+    result: Read,
+    *,
+    moves: bool = False,
 ) -> tuple[Step, ...]:
-    """The write, and what reads the row as it now stands: whether the policy holds for it, and its JSON."""
-    if not entity.table.primary_key:
-        row = rendering.aliases.new(entity)
-        judged = sql(
-            "with w as ({write} returning *) select {check}, {json} from w as {row}",
-            write=write,
-            check=rendering.condition(check, entity, row),
-            json=render_one(rendering, result, source=sql("w")),
-            row=name(row),
-        )
-        return (Step(to_statement(judged), "judge"),)
+    """The write, and what reads the row as it now stands: whether the policy holds for it, and its JSON. In one
+    statement where that can be, or where there is no key by which to find the row again."""
+    if not entity.table.primary_key or is_at_once(entity, (check,), result, moves_keys=moves):
+        return (Step(to_statement(_at_once(rendering, write, check, replace(result, key=()))), "answer"),)
     key = join(", ", [name(alias, column) for column in entity.table.primary_key])
     row = rendering.aliases.new(entity)
     judged = sql(
@@ -88,21 +98,35 @@ def _written(
         key=join(" and ", key_conditions(result.key, row)),
     )
     return (
-        Step(to_statement(sql("{write} returning {key}", write=write, key=key)), "write"),
+        Step(to_statement(sql("{write} returning {key}", write=write, key=key)), "keys"),
         Step(to_statement(judged), "judge"),
     )
 
 
+def _at_once(rendering: Rendering, write: Sql, check: Predicate, result: Read) -> Sql:
+    """The write and the JSON of its row as one statement, which the row ends where the policy does not hold for it."""
+    row = rendering.aliases.new(result.entity)
+    answer = render_written(rendering, result, sql("w"), lambda json: json)
+    if check != ALWAYS:
+        answer = sql(
+            "select case when {check} then ({answer}) else {stop} end from w as {row}",
+            check=rendering.condition(check, result.entity, row),
+            answer=answer,
+            stop=stop("policy"),
+            row=name(row),
+        )
+    return sql("with w as ({write} returning *) {answer}", write=write, answer=answer)
+
+
 def render_delete(rendering: Rendering, node: Delete) -> tuple[Step, ...]:
+    """One statement: what it reads of tables is as they stood before it, and so is the row that it gives back."""
     alias = rendering.aliases.new(node.entity)
     conditions = [*key_conditions(node.key, alias), rendering.condition(node.grant, node.entity, alias)]
-    end = sql(
-        "delete from {table} as {alias} where {where} returning 1",
+    delete = sql(
+        "delete from {table} as {alias} where {where} returning *",
         table=table_name(node.entity),
         alias=name(alias),
         where=join(" and ", conditions),
     )
-    return (
-        Step(to_statement(sql("select {json}", json=render_one(rendering, node.result))), "read"),
-        Step(to_statement(end), "end"),
-    )
+    answer = render_written(rendering, replace(node.result, key=()), sql("w"), lambda json: json)
+    return (Step(to_statement(sql("with w as ({delete}) {answer}", delete=delete, answer=answer)), "answer"),)

@@ -1,0 +1,1 @@
+with w as (insert into "public"."notes" as "notes_1" ("body") values ($1::text), ($2::text) returning *) select '{"affected_rows":' || count(*)::text || ',"returning":' || coalesce('[' || string_agg('{"__typename":"notes"}', ',' order by "notes_2"."ostiary place") || ']', '[]') || '}' from (select *, row_number() over () as "ostiary place" from w) as "notes_2"

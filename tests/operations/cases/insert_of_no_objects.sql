@@ -1,0 +1,1 @@
+select '{"affected_rows":' || 0::text || ',"returning":[]}'

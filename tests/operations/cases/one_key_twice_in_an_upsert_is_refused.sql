@@ -1,0 +1,1 @@
+with w as (insert into "public"."people" as "people_1" ("id", "name") values ($1::int4, $2::text), ($1::int4, $3::text) on conflict ("id") do update set "name" = excluded."name" where true returning *) select case when count(*) < 2 then current_setting('ostiary.stopped_policy') else '{"affected_rows":' || count(*)::text || '}' end from w as "people_2"

@@ -1,0 +1,1 @@
+with w as (update "public"."films" as "films_1" set "owner" = $1::int4 where ("films_1"."owner" = $2::int4) returning *) select case when count(*) > $3::int8 then current_setting('ostiary.stopped_many') when bool_or((("films_2"."owner" = $2::int4)) is not true) then current_setting('ostiary.stopped_policy') else '{"affected_rows":' || count(*)::text || '}' end from w as "films_2"

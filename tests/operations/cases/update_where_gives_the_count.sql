@@ -1,0 +1,1 @@
+with w as (update "public"."films" as "films_1" set "budget" = $1::"numeric" where ("films_1"."director_id" = $2::int8) returning *) select case when count(*) > $3::int8 then current_setting('ostiary.stopped_many') else '{"affected_rows":' || count(*)::text || '}' end from w as "films_2"

@@ -1,0 +1,3 @@
+with w as (select "people_1"."id" as "k0", "people_1"."id" as "k1" from "public"."people" as "people_1" where "people_1"."id" = $1::int4) select case when count(*) = 0 then current_setting('ostiary.stopped_missing') else count(*)::text end, coalesce(array_agg("people_2"."k0"::text), array[]::text[]), coalesce(array_agg("people_2"."k1"::text), array[]::text[]) from w as "people_2"
+with w as (insert into "public"."films" as "films_3" ("id", "title", "director_id") values ($1::int4, $2::text, ($3::text[])[1]::int4) returning "films_3"."id" as "k0") select count(*)::text, coalesce(array_agg("films_4"."k0"::text), array[]::text[]) from w as "films_4"
+select '{"affected_rows":' || ($1::text::int8)::text || '}'
