@@ -38,7 +38,7 @@ from db.tenants import (
 from gateway.auth.principals import read_principal
 from gateway.plan_text import plan_text
 from gateway.provision import Credentials, NoEmbeddedServer, create_tenant, generate_password, provision_demo
-from gateway.serve import Control, Observer, open_control, serve
+from gateway.serve import Control, Observer, open_control, run_loop, serve
 from gateway.settings import Settings, SettingsInvalid, load_settings
 from gateway.tenancy import NoSuchTenant, Tenants
 from schema.model import Model
@@ -139,7 +139,7 @@ def run(
             progress=lambda table, rows: status.update(f"Loading {table}: {rows:,} rows"),
             ready=ready,
         )
-        asyncio.run(serve(settings, observer))
+        run_loop(serve(settings, observer))
 
 
 @app.command()
