@@ -22,6 +22,7 @@ class Tenant:
     version: int = 1
     conceal_logins: bool | None = None
     rule_choice: RuleChoice = "add_up"
+    only_trusted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

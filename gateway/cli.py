@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.demo.load import load_flights_full
 from db.demo.policy import FLIGHTS
+from db.documents import TrustedDocument, delete_documents, insert_documents, list_documents
 from db.engines import control_engine, locate
 from db.errors import PublicError
 from db.migrate import is_current
@@ -32,10 +33,12 @@ from db.tenants import (
     find_tenant,
     list_tenants,
     set_conceal_logins,
+    set_only_trusted,
     set_rule_choice,
     set_suspended,
 )
 from gateway.auth.principals import read_principal
+from gateway.manifest import read_documents
 from gateway.plan_text import plan_text
 from gateway.provision import Credentials, NoEmbeddedServer, create_tenant, generate_password, provision_demo
 from gateway.serve import Control, Observer, open_control, run_loop, serve
@@ -62,8 +65,13 @@ tenants_app = typer.Typer(
 roles_app = typer.Typer(
     help="Add and list the roles of a tenant, who log in, and give them passwords.", no_args_is_help=True
 )
+documents_app = typer.Typer(
+    help="Register the documents that a tenant's clients may name by an id, and answer no others.",
+    no_args_is_help=True,
+)
 app.add_typer(tenants_app, name="tenant")
 app.add_typer(roles_app, name="role")
+app.add_typer(documents_app, name="documents")
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -396,6 +404,69 @@ def role_password(
         return Credentials(tenant.name, tenant_id, login, password)
 
     _show_credentials([_with_control(change)])
+
+
+@documents_app.command("add")
+def documents_add(
+    tenant_id: TenantId,
+    files: Annotated[list[Path], typer.Argument(help="Documents, or manifests of them with the ending .json.")],
+) -> None:
+    """Register documents; those that are registered already stay as they are."""
+    documents = read_documents(files)
+
+    async def add(control: Control) -> int:
+        await _get_tenant(control, tenant_id)
+        async with control.engine.begin() as connection:
+            return len(await insert_documents(connection, tenant_id, documents))
+
+    out.print(f"{_with_control(add)} of {len(documents)} documents are new to tenant {tenant_id}.")
+
+
+@documents_app.command("list")
+def documents_list(tenant_id: TenantId) -> None:
+    """List the documents of a tenant."""
+
+    async def read(control: Control) -> tuple[TrustedDocument, ...]:
+        await _get_tenant(control, tenant_id)
+        async with control.engine.connect() as connection:
+            return await list_documents(connection, tenant_id)
+
+    table = Table("id", "name", "characters")
+    for document in _with_control(read):
+        table.add_row(document.id, document.name, str(len(document.query)))
+    out.print(table)
+
+
+@documents_app.command("remove")
+def documents_remove(
+    tenant_id: TenantId, ids: Annotated[list[str], typer.Argument(help="The ids of the documents to let go of.")]
+) -> None:
+    """Let go of documents; where only trusted ones are answered they are answered no more."""
+
+    async def remove(control: Control) -> int:
+        await _get_tenant(control, tenant_id)
+        async with control.engine.begin() as connection:
+            gone = await delete_documents(connection, tenant_id, ids)
+            await announce_change(connection, tenant_id)
+            return len(gone)
+
+    out.print(f"{_with_control(remove)} documents of tenant {tenant_id} are gone.")
+
+
+@documents_app.command("only")
+def documents_only(
+    tenant_id: TenantId,
+    only: Annotated[bool, typer.Option("--on/--off", help="Answer trusted documents alone, or any.")] = True,  # noqa: FBT002
+) -> None:
+    """Let /query answer a tenant's trusted documents and no others; --off lets it answer any."""
+
+    async def change(control: Control) -> None:
+        await _get_tenant(control, tenant_id)
+        async with control.engine.begin() as connection:
+            await set_only_trusted(connection, tenant_id, only)
+
+    _with_control(change)
+    out.print(f"Tenant {tenant_id} answers {'trusted documents only' if only else 'any document'}.")
 
 
 @app.command()

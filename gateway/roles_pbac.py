@@ -19,6 +19,7 @@ from gateway.auth.bearer import authenticate
 from gateway.auth.login import role_token
 from gateway.auth.refusals import TokenRevoked
 from gateway.auth.replies import address_of
+from gateway.documents import DocumentNotFound
 from gateway.errors import JsonObject, graphql_errors
 from gateway.graphql_http import (
     GraphQLRequest,
@@ -120,6 +121,9 @@ class ControlEndpoint:
     async def _execute(
         self, scope: Scope, state: AppState, principal: Principal, request: GraphQLRequest, media_type: MediaType
     ) -> Reply:
+        if request.document_id is not None and not request.query:
+            # Documents are those of /query; what few use is not worth keeping.
+            raise DocumentNotFound
         schema = control_schema()
         document = read_document(request.query, state.document_limits)
         validate_document(schema.core, document)
