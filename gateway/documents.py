@@ -4,6 +4,7 @@ A trusted document is registered in the control database. A client of the automa
 where that is not known the text with it: it is kept in memory, and does not make a document trusted.
 """
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import ClassVar, Final
 
@@ -47,13 +48,30 @@ class DocumentNotTrusted(RequestError):
         super().__init__("This tenant answers trusted documents only.")
 
 
+Find = Callable[[str], Awaitable[str | None]]
+
+
+async def find_none(_: str) -> str | None:
+    return None
+
+
+def trusted_documents(engine: AsyncEngine, tenant_id: int) -> Find:
+    """What finds the text of a tenant's trusted document by its id or digest."""
+
+    async def find(id_or_digest: str) -> str | None:
+        async with engine.connect() as connection:
+            document = await find_document(connection, tenant_id, id_or_digest)
+        return None if document is None else document.query
+
+    return find
+
+
 class Documents:
     """The documents of one tenant, as of one of its versions. With `only_trusted` no others are answered."""
 
-    def __init__(self, engine: AsyncEngine, tenant_id: int, *, only_trusted: bool) -> None:
+    def __init__(self, find: Find = find_none, *, only_trusted: bool = False) -> None:
         self.only_trusted = only_trusted
-        self._engine = engine
-        self._tenant_id = tenant_id
+        self._find = find
         self._trusted: Bounded[str, str] = Bounded(MAX_KNOWN)
         self._automatic: Bounded[str, str] = Bounded(MAX_KNOWN)
 
@@ -87,12 +105,7 @@ class Documents:
         return query
 
     async def _find_trusted(self, id_or_digest: str) -> str | None:
-        known = self._trusted.get(id_or_digest)
-        if known is not None:
-            return known
-        async with self._engine.connect() as connection:
-            document = await find_document(connection, self._tenant_id, id_or_digest)
-        if document is None:
-            return None
-        self._trusted[id_or_digest] = document.query
-        return document.query
+        text = self._trusted.get(id_or_digest) or await self._find(id_or_digest)
+        if text is not None:
+            self._trusted[id_or_digest] = text
+        return text

@@ -18,7 +18,7 @@ from db.rules import list_rules
 from db.secrets import MasterKey
 from db.tenant_database import TenantDatabase
 from db.tenants import find_tenant
-from gateway.documents import Documents
+from gateway.documents import Documents, trusted_documents
 from schema.bounded import Bounded
 from schema.expression.predicate import Predicate
 from schema.grants import Grant
@@ -75,8 +75,8 @@ class LoadedTenant:
     timed_policy: TimedPolicy[Policy]
     limits: Limits
     cursors: CursorKey
-    documents: Documents
     clock: Callable[[], float] = time.time
+    documents: Documents = field(default_factory=Documents)
     views: LRUCache[str, RoleView] = field(default_factory=lambda: LRUCache(MAX_VIEWS))
     #: By which a change of the database is noticed; see db.catalog_mark.
     catalog_mark: str = ""
@@ -296,8 +296,8 @@ class Tenants:
             policy,
             self._limits,
             cursors,
-            Documents(self._engine, tenant_id, only_trusted=tenant.only_trusted),
             self._clock,
+            Documents(trusted_documents(self._engine, tenant_id), only_trusted=tenant.only_trusted),
             catalog_mark=mark,
         )
 
