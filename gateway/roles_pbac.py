@@ -14,6 +14,7 @@ from db.audit import insert_refusal
 from db.errors import PublicError
 from db.records import Rule, Tenant
 from db.rules import list_rules
+from db.tenant_database import TenantDatabase
 from db.tenants import find_tenant
 from gateway.auth.bearer import authenticate
 from gateway.auth.login import role_token
@@ -213,7 +214,20 @@ def _lent(state: AppState, principal: Principal, address: str) -> Lent:
         if not principal.bypasses_policy:
             await state.limiter.hit_role(address, principal.tenant_id)
 
-    return Lent(tenant_model, introspect, refresh, issue_token, state.passwords.hash, state.passwords.verify, hold_back)
+    async def tenant_database() -> TenantDatabase:
+        return (await state.tenants.get(principal.tenant_id, principal.tenant_version)).database
+
+    passwords = state.passwords
+    return Lent(
+        tenant_model,
+        introspect,
+        refresh,
+        issue_token,
+        passwords.hash,
+        passwords.verify,
+        hold_back,
+        tenant_database,
+    )
 
 
 class ArgumentInvalid(PublicError):

@@ -16,7 +16,7 @@ from schema.expression.predicate import NEVER, Constant, Lifted, Predicate
 from schema.model import Entity
 from schema.query.building.schema import QuerySchema, RootField
 from schema.query.compiler import bind
-from schema.query.plan import Aggregate, Aggregates, Plan, Read, RootOutput
+from schema.query.plan import Aggregate, Aggregates, ColumnOutput, Plan, Read, RootOutput
 from schema.query.planning.aggregates import plan_aggregates
 from schema.query.planning.context import Planning
 from schema.query.planning.reads import plan_list
@@ -54,6 +54,18 @@ async def read_aggregates(info: ControlInfo) -> Any:
             _checked(output.read.entity, output.read)
     async with info.context.transaction.use() as connection:
         return await _fetch(info.context, connection, node, info.variables)
+
+
+async def find_visible(context: ControlContext, connection: AsyncConnection, table: TableName) -> frozenset[int] | None:
+    """The keys of the rows of a table that the caller may see; None for all of its tenant. Raises AccessDenied where no
+    row could ever be among them."""
+    entity = CONTROL_MODEL.by_table[table]
+    if context.policy.sees_all(context.principal, table):
+        return None
+    [key] = entity.table.primary_key
+    grant = context.policy.grant(context.principal, table)
+    read = _checked(entity, Read(entity, grant, outputs=(ColumnOutput("key", entity.columns[key], as_id=False),)))
+    return frozenset(row["key"] for row in await _fetch(context, connection, read, {}))
 
 
 async def require_before(

@@ -12,8 +12,9 @@ from schema.expression.source import children_of, source_of
 from schema.expression.syntax import Conjunction, Disjunction, Expression, Negation
 
 OPERANDS = st.sampled_from(
-    ["a", "a.b.c", "7", "-7", "+ 1.5", "'it''s ]'", '"("', "$_PRINCIPAL.roleid", "$_principal . parentid", "now()"]
-    + ["count(*)", "lower( a.b )", "null", "true", "-a", "- (a)", "coalesce(a,(b), -1)", "a.in", "x.order.not"]
+    ["a", "a.b.c", "a.in", "x.order.not", "7", "-7", "+ 1.5", "'it''s ]'", '"("', "null", "true", "now()", "count(*)"]
+) | st.sampled_from(
+    ["$_PRINCIPAL.roleid", "$_principal . parentid", "lower( a.b )", "coalesce(a,(b), -1)", "-a", "- (a)"]
 )
 CALCULATED = st.recursive(
     OPERANDS,

@@ -22,6 +22,7 @@ from tests.builders import a_model, a_principal, a_rule
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
+LATER = NOW + DAY
 MODEL = a_model()
 TARGETS = ("item", "list", "roles_pbac.roles")
 SPELLINGS = {"item": ["item", "public.item"], "list": ["list"], "roles_pbac.roles": ["roles_pbac.roles"]}
@@ -184,7 +185,7 @@ def test_who_is_no_longer_an_administrator_may_still_do_what_rules_let_it() -> N
         (a_rule(capabilities=["insert", "delete"]), "capability", "It only grants delete, insert."),
         (a_rule(filter="nothing = 1"), "fit", "item has no column 'nothing'."),
         (replace(a_rule(), options=RuleOptions(valid_until=NOW)), "period", f"It ended at {NOW.isoformat()}."),
-        (replace(a_rule(), options=RuleOptions(valid_from=NOW + DAY)), "period", f"It begins at {(NOW + DAY).isoformat()}."),
+        (replace(a_rule(), options=RuleOptions(valid_from=LATER)), "period", f"It begins at {LATER.isoformat()}."),
     ],
 )  # fmt: skip
 def test_each_check_says_why(rule: Rule, check: str, why: str) -> None:
