@@ -3,18 +3,16 @@
 import asyncio
 import json
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Final, Literal, NoReturn, TypeVar, cast
+from typing import Annotated, Final, Literal, NoReturn, cast
 
 import asyncpg
 import orjson
 import typer
-from rich.console import Console
 from rich.syntax import Syntax
 from rich.table import Table
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.demo.load import load_flights_full
 from db.demo.policy import FLIGHTS
@@ -25,7 +23,7 @@ from db.migrate import is_current
 from db.passwords import hash_password
 from db.read_catalog import read_catalog
 from db.records import Role, Tenant
-from db.roles import find_login, insert_role, list_roles, set_password
+from db.roles import insert_role, list_roles, set_password
 from db.sessions import end_sessions_of_role
 from db.tenant_database import TenantDatabase
 from db.tenants import (
@@ -39,10 +37,12 @@ from db.tenants import (
 )
 from gateway.auth.principals import read_principal
 from gateway.manifest import read_documents
+from gateway.operator import TenantId, err, get_login, get_tenant, out, with_control
 from gateway.plan_text import plan_text
+from gateway.policy_commands import policy_app
 from gateway.provision import Credentials, NoEmbeddedServer, create_tenant, generate_password, provision_demo
-from gateway.serve import Control, Observer, open_control, run_loop, serve
-from gateway.settings import Settings, SettingsInvalid, load_settings
+from gateway.serve import Control, Observer, run_loop, serve
+from gateway.settings import SettingsInvalid, load_settings
 from gateway.tenancy import NoSuchTenant, Tenants
 from schema.model import Model
 from schema.names import build_model
@@ -72,14 +72,11 @@ documents_app = typer.Typer(
 app.add_typer(tenants_app, name="tenant")
 app.add_typer(roles_app, name="role")
 app.add_typer(documents_app, name="documents")
+app.add_typer(policy_app, name="policy")
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
-Result = TypeVar("Result")
 Choice = Literal["yes", "no", "default"]
 _CHOICES: Final[Mapping[Choice, bool | None]] = {"yes": True, "no": False, "default": None}
 _LOGINS: Final = {True: "conceals its logins", False: "tells its logins", None: "does as the gateway's setting says"}
-TenantId = Annotated[int, typer.Argument(help="The tenant's id, as `ostiary tenant list` shows it.")]
 
 
 class VariablesUnreadable(PublicError):
@@ -89,15 +86,6 @@ class VariablesUnreadable(PublicError):
 
     def __init__(self) -> None:
         super().__init__("The variables must be a JSON object, as in --variables '{\"limit\": 10}'.")
-
-
-class NoSuchLogin(PublicError):
-    """The tenant has no role with this login."""
-
-    code = "NO_SUCH_LOGIN"
-
-    def __init__(self, login: str, tenant_id: int) -> None:
-        super().__init__(f"No such role {login} for tenant {tenant_id}.")
 
 
 class UnknownRuleChoice(PublicError):
@@ -176,7 +164,7 @@ def migrate() -> None:
     async def nothing(_: Control) -> None:
         return
 
-    _with_control(nothing)
+    with_control(nothing)
     out.print("The control database is up to date.")
 
 
@@ -201,7 +189,7 @@ def demo(
                 await connection.close()
         return made
 
-    made = _with_control(make)
+    made = with_control(make)
     _show_credentials(made)
     out.print("The demo tenants are there.")
 
@@ -228,7 +216,7 @@ def tenant_add(
             )
         return credentials
 
-    _show_credentials([_with_control(add)])
+    _show_credentials([with_control(add)])
 
 
 @tenants_app.command("list")
@@ -240,7 +228,7 @@ def tenant_list() -> None:
             return await list_tenants(connection, control.master_key)
 
     table = Table("id", "name", "host", "database", "schemas", "state", "logins")
-    for tenant in _with_control(read):
+    for tenant in with_control(read):
         place = locate(tenant.dsn)
         state = "suspended" if tenant.suspended else "active"
         schemas, logins = ", ".join(tenant.schemas), {True: "concealed", False: "told", None: ""}[tenant.conceal_logins]
@@ -256,7 +244,7 @@ def tenant_refresh(
     """Read the tables of a tenant's database again, and tell what is called otherwise or left out, and why."""
 
     async def refresh(control: Control) -> None:
-        tenant = await _get_tenant(control, tenant_id)
+        tenant = await get_tenant(control, tenant_id)
         async with TenantDatabase(control.databases.resolve(tenant.dsn), max_connections=1) as database:
             model = build_model(await read_catalog(database, tenant.schemas))
         async with control.engine.begin() as connection:
@@ -269,7 +257,7 @@ def tenant_refresh(
         for note in model.notes:
             out.print(f"  {note.subject} {note.reason}", markup=False)
 
-    _with_control(refresh)
+    with_control(refresh)
 
 
 def refresh_report(model: Model) -> dict[str, object]:
@@ -290,11 +278,11 @@ def tenant_suspend(
     """Shut a tenant out, existing tokens included; --resume lets it in again."""
 
     async def suspend(control: Control) -> None:
-        await _get_tenant(control, tenant_id)
+        await get_tenant(control, tenant_id)
         async with control.engine.begin() as connection:
             await set_suspended(connection, tenant_id, not resume)
 
-    _with_control(suspend)
+    with_control(suspend)
     out.print(f"Tenant {tenant_id} is {'active' if resume else 'suspended'}.")
 
 
@@ -309,11 +297,11 @@ def tenant_set(
     """Choose for one tenant what is otherwise a setting of the gateway."""
 
     async def change(control: Control) -> None:
-        await _get_tenant(control, tenant_id)
+        await get_tenant(control, tenant_id)
         async with control.engine.begin() as connection:
             await set_conceal_logins(connection, tenant_id, _CHOICES[conceal_logins])
 
-    _with_control(change)
+    with_control(change)
     out.print(f"Tenant {tenant_id} {_LOGINS[_CHOICES[conceal_logins]]}.")
 
 
@@ -327,13 +315,13 @@ def tenant_rules(
     """Choose how the rules of a tenant that apply to one role go together."""
 
     async def choose(control: Control) -> None:
-        await _get_tenant(control, tenant_id)
+        await get_tenant(control, tenant_id)
         if choice not in ("add_up", "most_specific"):
             raise UnknownRuleChoice
         async with control.engine.begin() as connection:
             await set_rule_choice(connection, tenant_id, choice)
 
-    _with_control(choose)
+    with_control(choose)
     out.print(f"The rules of tenant {tenant_id}: {choice}.")
 
 
@@ -347,7 +335,7 @@ def role_add(
     """Add a role that can log in; prints its password, once."""
 
     async def add(control: Control) -> Credentials:
-        tenant = await _get_tenant(control, tenant_id)
+        tenant = await get_tenant(control, tenant_id)
         password = generate_password()
         async with control.engine.begin() as connection:
             await insert_role(
@@ -363,7 +351,7 @@ def role_add(
             )
         return Credentials(tenant.name, tenant_id, login, password)
 
-    _show_credentials([_with_control(add)])
+    _show_credentials([with_control(add)])
 
 
 @roles_app.command("list")
@@ -371,12 +359,12 @@ def role_list(tenant_id: TenantId) -> None:
     """List the roles of a tenant, with what each may do."""
 
     async def read(control: Control) -> tuple[Role, ...]:
-        await _get_tenant(control, tenant_id)
+        await get_tenant(control, tenant_id)
         async with control.engine.connect() as connection:
             return await list_roles(connection, tenant_id)
 
     table = Table("id", "login", "name", "parent", "capabilities", "state")
-    for role in _with_control(read):
+    for role in with_control(read):
         table.add_row(
             str(role.role_id),
             role.login,
@@ -395,15 +383,15 @@ def role_password(
     """Give a role a new password; prints it, once, and ends the role's sessions."""
 
     async def change(control: Control) -> Credentials:
-        tenant = await _get_tenant(control, tenant_id)
+        tenant = await get_tenant(control, tenant_id)
         password = generate_password()
         async with control.engine.begin() as connection:
-            role = await _get_login(connection, tenant_id, login)
+            role = await get_login(connection, tenant_id, login)
             await set_password(connection, tenant_id, role.role_id, hash_password(password), role.role_id)
             await end_sessions_of_role(connection, role.role_id)
         return Credentials(tenant.name, tenant_id, login, password)
 
-    _show_credentials([_with_control(change)])
+    _show_credentials([with_control(change)])
 
 
 @documents_app.command("add")
@@ -415,11 +403,11 @@ def documents_add(
     documents = read_documents(files)
 
     async def add(control: Control) -> int:
-        await _get_tenant(control, tenant_id)
+        await get_tenant(control, tenant_id)
         async with control.engine.begin() as connection:
             return len(await insert_documents(connection, tenant_id, documents))
 
-    out.print(f"{_with_control(add)} of {len(documents)} documents are new to tenant {tenant_id}.")
+    out.print(f"{with_control(add)} of {len(documents)} documents are new to tenant {tenant_id}.")
 
 
 @documents_app.command("list")
@@ -427,12 +415,12 @@ def documents_list(tenant_id: TenantId) -> None:
     """List the documents of a tenant."""
 
     async def read(control: Control) -> tuple[TrustedDocument, ...]:
-        await _get_tenant(control, tenant_id)
+        await get_tenant(control, tenant_id)
         async with control.engine.connect() as connection:
             return await list_documents(connection, tenant_id)
 
     table = Table("id", "name", "characters")
-    for document in _with_control(read):
+    for document in with_control(read):
         table.add_row(document.id, document.name, str(len(document.query)))
     out.print(table)
 
@@ -444,13 +432,13 @@ def documents_remove(
     """Let go of documents; where only trusted ones are answered they are answered no more."""
 
     async def remove(control: Control) -> int:
-        await _get_tenant(control, tenant_id)
+        await get_tenant(control, tenant_id)
         async with control.engine.begin() as connection:
             gone = await delete_documents(connection, tenant_id, ids)
             await announce_change(connection, tenant_id)
             return len(gone)
 
-    out.print(f"{_with_control(remove)} documents of tenant {tenant_id} are gone.")
+    out.print(f"{with_control(remove)} documents of tenant {tenant_id} are gone.")
 
 
 @documents_app.command("only")
@@ -461,11 +449,11 @@ def documents_only(
     """Let /query answer a tenant's trusted documents and no others; --off lets it answer any."""
 
     async def change(control: Control) -> None:
-        await _get_tenant(control, tenant_id)
+        await get_tenant(control, tenant_id)
         async with control.engine.begin() as connection:
             await set_only_trusted(connection, tenant_id, only)
 
-    _with_control(change)
+    with_control(change)
     out.print(f"Tenant {tenant_id} answers {'trusted documents only' if only else 'any document'}.")
 
 
@@ -485,7 +473,7 @@ def explain(
             tenant = await find_tenant(connection, tenant_id, control.master_key)
             if tenant is None:
                 raise NoSuchTenant(tenant_id)
-            role = await _get_login(connection, tenant_id, login)
+            role = await get_login(connection, tenant_id, login)
             principal = await read_principal(connection, tenant, role, session_id="")
         nothing = SchemaText(b"", "")
         tenants = Tenants(control.engine, control.master_key, nothing, Limits(), control.databases.resolve)
@@ -504,7 +492,7 @@ def explain(
             for number, source in enumerate(statement.sources, start=1):
                 out.print(f"  ${number}: {source}", markup=False, soft_wrap=True)
 
-    _with_control(compile_it)
+    with_control(compile_it)
 
 
 def _parse_variables(text: str) -> dict[str, object]:
@@ -516,32 +504,6 @@ def _parse_variables(text: str) -> dict[str, object]:
     if not isinstance(value, dict):
         raise VariablesUnreadable
     return cast("dict[str, object]", value)
-
-
-async def _get_tenant(control: Control, tenant_id: int) -> Tenant:
-    async with control.engine.connect() as connection:
-        tenant = await find_tenant(connection, tenant_id, control.master_key)
-    if tenant is None:
-        raise NoSuchTenant(tenant_id)
-    return tenant
-
-
-async def _get_login(connection: AsyncConnection, tenant_id: int, login: str) -> Role:
-    role = await find_login(connection, tenant_id, login)
-    if role is None:
-        raise NoSuchLogin(login, tenant_id)
-    return role
-
-
-def _with_control(work: Callable[[Control], Awaitable[Result]]) -> Result:
-    settings = load_settings()
-
-    async def inside(settings: Settings) -> Result:
-        # Operators add roles and tenants while the gateway serves.
-        async with open_control(settings, may_join=True) as control:
-            return await work(control)
-
-    return asyncio.run(inside(settings))
 
 
 def _welcome(address: str, made: list[Credentials]) -> None:
