@@ -1,7 +1,7 @@
 """differences_for: what a change of rules would give to roles, and take from them, without making it."""
 
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 from db.catalog import FunctionName, TableName
@@ -10,7 +10,7 @@ from db.sql import Slot, Sql, Statement, concatenate, join, json_text, name, slo
 from schema.expression.parse import parse_expression
 from schema.expression.predicate import ALWAYS, NEVER, Constant, NotTrue, Predicate, all_of
 from schema.expression.types import INT8
-from schema.grants import Grant, GrantPart
+from schema.grants import Grant
 from schema.model import Entity, Model
 from schema.query.rendering.json import render_column
 from schema.query.rendering.predicate import Aliases, render_predicate, table_name
@@ -76,7 +76,7 @@ def differences_for(
     """One for each target and operation of which the two rulebooks say different things to the role."""
     for target, operation in where:
         was, becomes = (judge(rulebook, subject, target, operation) for rulebook in (before, after))
-        if was.verdict != becomes.verdict or not _is_alike(_grant(was), _grant(becomes)):
+        if was.verdict != becomes.verdict or not _is_alike(_grant(was), _grant(becomes), target.entity, operation):
             yield _difference(subject, target, operation, was, becomes, onlooker)
 
 
@@ -113,18 +113,26 @@ def _grant(judgement: Judgement) -> Grant | None:
     return judgement.decision.grant if judgement.is_granted else None
 
 
-def _is_alike(old: Grant | None, new: Grant | None) -> bool:
+def _is_alike(old: Grant | None, new: Grant | None, entity: Entity | None, operation: str) -> bool:
     """Whether two grants give the same, as far as can be told without looking at rows."""
-    if old is None or new is None or old == new:
+    if old is None or new is None or entity is None or old == new:
         return old == new
-    same_rows = _without(old, new) == NEVER and _without(new, old) == NEVER
-    return same_rows and _bare(old) == _bare(new)
-
-
-def _bare(grant: Grant) -> list[GrantPart]:
-    """What a grant says of columns; nothing where it says nothing."""
-    parts = [replace(part, rows=ALWAYS) for part in grant.parts]
-    return [] if all(part == GrantPart(ALWAYS) for part in parts) else list(grant.parts)
+    if _without(old, new) != NEVER or _without(new, old) != NEVER:
+        return False
+    columns = [column.name for column in entity.columns.values()]
+    match operation:
+        case "select":
+            return all(old.reads(each) == new.reads(each) and old.view(each) == new.view(each) for each in columns)
+        case "insert" | "update":
+            same = (
+                old.writes(each) == new.writes(each)
+                and old.before([each]) == new.before([each])
+                and old.after([each]) == new.after([each])
+                for each in columns
+            )
+            return old.presets(()) == new.presets(()) and all(same)
+        case _:
+            return True
 
 
 def _difference(
