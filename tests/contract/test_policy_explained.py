@@ -360,6 +360,26 @@ def test_what_someone_may_not_see_of_a_row_is_withheld(house: House, member: Mem
     assert code_of(hidden) == "NOT_FOUND"
 
 
+def test_the_key_of_a_table_is_not_told_to_who_does_not_see_it(house: House, member: Member) -> None:
+    who = seer(house)
+    house.rule("select", "note_tag", to=who, read_columns=["tag_id"])
+    given = {"role": member.role_id, "target": "note_tag", "operation": "select"}
+
+    for key in (1, {"note_id": 1, "tag_id": 1}, {"x": 1}, "x"):
+        assert refused(house, who, EXPLAIN, **given, key=key) == "NOT_FOUND"
+
+
+def test_a_deleted_role_is_not_told_to_change_a_row(house: House) -> None:
+    gone = house.member(*NORMAL)
+    house.rule("select", "note", "size = 20")
+    house.control(house.root, "mutation ($r: ID!) { delete_role(roleid: $r) { roleid } }", {"r": gone.role_id})
+
+    told = explain(house, house.root, gone, key=2)
+
+    assert told["row"] == {"allowed": False}
+    assert [step["kind"] for step in told["change"]] == ["restore_role"]
+
+
 # --- may -------------------------------------------------------------------------------------------------------------
 
 

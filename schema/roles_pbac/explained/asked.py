@@ -218,6 +218,9 @@ async def explain(
         return Explained(explanation, columns, smallest_change(asked.rulebook, explanation), is_complete)
     if target.entity is None or target.is_control:
         raise BadInput("Only a table or view of the tenant has rows that can be explained.")
+    if asked.onlooker.rows(target.entity) is None:
+        # Not even what a key of it looks like.
+        raise RowNotFound(target.entity.name)
     question = RowQuestion(
         explanation,
         target.entity,

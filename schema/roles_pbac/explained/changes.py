@@ -77,7 +77,7 @@ def smallest_change_for_row(
 ) -> tuple[Change, ...]:
     """The same for one row, of which `judged` is what the filters of the rules that count come to."""
     otherwise = smallest_change(rulebook, explanation)
-    if not judged or explanation.verdict == "ambiguous" or any(not parts for _, parts in judged):
+    if not judged or explanation.verdict != "conditioned" or any(not parts for _, parts in judged):
         return otherwise
     if not is_allowed:
         rule, tests = min(
