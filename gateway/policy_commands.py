@@ -9,6 +9,7 @@ from typing import Annotated, Any, cast
 
 import orjson
 import typer
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.errors import PublicError
 from db.read_catalog import read_catalog
@@ -19,7 +20,7 @@ from gateway.serve import Control
 from schema.names import build_model
 from schema.roles_pbac.errors import BadInput
 from schema.roles_pbac.explained import asked as questions
-from schema.roles_pbac.explained.asked import Asked
+from schema.roles_pbac.explained.asked import Asked, ControlDatabase
 from schema.roles_pbac.explained.subject import Subject
 from schema.roles_pbac.inputs import PolicyRuleChange, PolicyRuleInput
 from schema.roles_pbac.policy import proposed
@@ -55,9 +56,12 @@ def policy_explain(
 ) -> None:
     """Tell whether a role may do something and why, rule by rule, and what would turn the verdict."""
 
-    async def explain(asked: Asked, database: TenantDatabase, subject: Subject) -> questions.Explained:
+    async def explain(
+        asked: Asked, database: TenantDatabase, subject: Subject, control: AsyncConnection
+    ) -> questions.Explained:
         what = questions.get_target(asked, target, operation)
-        return await questions.explain(asked, subject, what, operation, _key(key), database)
+        where = ControlDatabase(control) if what.is_control else database
+        return await questions.explain(asked, subject, what, operation, _key(key), where)
 
     explained = _ask_about(tenant_id, login, explain)
     if as_json:
@@ -71,7 +75,7 @@ def policy_explain(
 def policy_may(tenant_id: TenantId, login: Login, as_json: AsJson = False) -> None:  # noqa: FBT002
     """List all that a role may do, target by target."""
 
-    async def may(asked: Asked, _: TenantDatabase, subject: Subject) -> tuple[questions.Line, ...]:
+    async def may(asked: Asked, _: TenantDatabase, subject: Subject, __: AsyncConnection) -> tuple[questions.Line, ...]:
         return questions.may(asked, subject)
 
     lines = _ask_about(tenant_id, login, may)
@@ -150,13 +154,13 @@ def _key(text: str | None) -> object:
 
 
 def _ask_about(
-    tenant_id: int, login: str, work: Callable[[Asked, TenantDatabase, Subject], Awaitable[Result]]
+    tenant_id: int, login: str, work: Callable[[Asked, TenantDatabase, Subject, AsyncConnection], Awaitable[Result]]
 ) -> Result:
     async def about(asked: Asked, database: TenantDatabase, control: Control) -> Result:
         async with control.engine.connect() as connection:
             role = await get_login(connection, tenant_id, login)
             subject = await questions.read_subject(connection, asked, role.role_id)
-        return await work(asked, database, subject)
+            return await work(asked, database, subject, connection)
 
     return _ask(tenant_id, about)
 

@@ -15,7 +15,7 @@ from schema.roles_pbac.context import ControlContext
 from schema.roles_pbac.control_model import POLICY_RULES, ROLE_CLASSES, ROLES
 from schema.roles_pbac.errors import BadInput, NoSuchRow
 from schema.roles_pbac.explained import asked as questions
-from schema.roles_pbac.explained.asked import Asked, Visible
+from schema.roles_pbac.explained.asked import Asked, ControlDatabase, Visible
 from schema.roles_pbac.explained.rulebook import Rulebook
 from schema.roles_pbac.explained.subject import Subject
 from schema.roles_pbac.fields import ControlInfo, GenericScalar
@@ -45,6 +45,10 @@ class Policy:
         what = questions.get_target(asked, target, operation)
         if not is_given(key):
             return PolicyExplanation.of(await questions.explain(asked, subject, what, operation))
+        if what.is_control:
+            async with context.transaction.use() as connection:
+                control = ControlDatabase(connection)
+                return PolicyExplanation.of(await questions.explain(asked, subject, what, operation, key, control))
         database = await context.lent.tenant_database()
         return PolicyExplanation.of(await questions.explain(asked, subject, what, operation, key, database))
 

@@ -188,6 +188,26 @@ def test_targets_of_every_kind_are_explained(house: House, member: Member) -> No
     assert refused(house, house.root, EXPLAIN, **given | {"operation": "fly"}, target="note") == "BAD_INPUT"
 
 
+def test_rows_of_control_targets_are_explained_to_administrators(
+    house: House, neighbour: House, member: Member
+) -> None:
+    creator = house.member(*NORMAL, "update_role")
+    parts_of_role = f"roleid = {member.role_id} and createtime > '2001-01-01T00:00:00Z' and parent.login = 'x'"
+    house.rule("update_role", "roles_pbac.roles", parts_of_role, to=creator)
+    given = {"role": creator.role_id, "target": "roles_pbac.roles", "operation": "update_role"}
+
+    told = explain(house, house.root, creator, "roles_pbac.roles", "update_role", key=member.role_id)
+
+    assert told["row"] == {"allowed": False}
+    assert [(each["text"], each["holds"]) for each in told["rules"][0]["parts"][1:]] == [
+        (f"roleid = {member.role_id}", True),
+        ("createtime > '2001-01-01T00:00:00Z'", True),
+        ("parent.login = 'x'", False),
+    ]
+    assert refused(house, house.root, EXPLAIN, **given, key=neighbour.root.role_id) == "NOT_FOUND"
+    assert refused(house, seer(house), EXPLAIN, **given, key=member.role_id) == "NOT_FOUND"
+
+
 def test_the_most_specific_rule_is_explained(house: House, member: Member) -> None:
     house.choose("most_specific")
     house.rule("select", "note")

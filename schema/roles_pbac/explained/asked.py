@@ -1,13 +1,14 @@
 """Asked: a question about the policy, with what whoever asks may see. Its answers, for /roles_pbac and the command."""
 
 import asyncio
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, Callable, Hashable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Protocol, cast
 
 import orjson
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.classes import list_classes, list_memberships
@@ -16,12 +17,14 @@ from db.records import Role, Tenant
 from db.roles import find_role, list_children, list_roles
 from db.rules import list_rules
 from db.sql import Statement
-from schema.expression.predicate import NEVER
+from schema.expression.predicate import ALWAYS, NEVER, all_of
 from schema.model import Model
 from schema.policy import compile_policy
 from schema.principal import CAPABILITIES, Principal
 from schema.query.compiler import bind
 from schema.query.run import RowNotFound
+from schema.roles_pbac.access import IN_TENANT
+from schema.roles_pbac.arguments import timed
 from schema.roles_pbac.errors import BadInput, NoSuchRow
 from schema.roles_pbac.explained.changes import Change, smallest_change
 from schema.roles_pbac.explained.columns import ColumnAccess, column_access
@@ -54,6 +57,23 @@ class Reading(Protocol):
 
 class Database(Protocol):
     def reading(self, *, statement_seconds: float) -> AbstractAsyncContextManager[Reading]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ControlDatabase:
+    """The control database in the place of a tenant's own, for rows of control targets."""
+
+    connection: AsyncConnection
+
+    @asynccontextmanager
+    async def reading(self, *, statement_seconds: float) -> AsyncGenerator[Reading]:
+        await self.connection.execute(
+            text("select set_config('statement_timeout', :limit, true)"), {"limit": str(int(statement_seconds * 1000))}
+        )
+        yield self
+
+    async def fetch(self, text: str, arguments: Sequence[object], /) -> list[tuple[Any, ...]]:
+        return [tuple(row) for row in await self.connection.exec_driver_sql(text, tuple(arguments))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,16 +236,16 @@ async def explain(
     is_complete = asked.visible.is_complete
     if key is None or database is None:
         return Explained(explanation, columns, smallest_change(asked.rulebook, explanation), is_complete)
-    if target.entity is None or target.is_control:
-        raise BadInput("Only a table or view of the tenant has rows that can be explained.")
+    if target.entity is None:
+        raise BadInput("A function has no rows.")
     if asked.onlooker.rows(target.entity) is None:
         # Not even what a key of it looks like.
         raise RowNotFound(target.entity.name)
     question = RowQuestion(
         explanation,
         target.entity,
-        asked.rulebook.model,
-        key_predicate(target.entity, key),
+        asked.rulebook.model_of(target),
+        all_of(key_predicate(target.entity, key), IN_TENANT if target.is_control else ALWAYS),
         asked.onlooker,
         columns,
     )
@@ -235,13 +255,19 @@ async def explain(
 
 async def _truths(asked: Asked, question: RowQuestion, database: Database) -> list[bool | None]:
     role = question.explanation.subject.principal
+    is_control = question.explanation.target.is_control
+
+    def bound(statement: Statement, principal: Principal) -> list[object]:
+        arguments = bind(statement, {}, principal)
+        return timed(statement, arguments) if is_control else arguments
+
     truths: list[bool | None] = []
     async with database.reading(statement_seconds=STATEMENT_SECONDS) as reading:
         seen = question.visibility
-        if not await reading.fetch(seen.text, bind(seen, {}, asked.onlooker.principal or role)):
+        if not await reading.fetch(seen.text, bound(seen, asked.onlooker.principal or role)):
             raise RowNotFound(question.entity.name)
         for statement in question.statements:
-            for (some,) in await reading.fetch(statement.text, bind(statement, {}, role)):
+            for (some,) in await reading.fetch(statement.text, bound(statement, role)):
                 truths += some
     return truths
 
