@@ -1,4 +1,4 @@
-"""`make bench RIG=FOLDER`: Ostiary beside a bare server with hand-written SQL and beside its peers, as ratios of one run.
+"""`make bench RIG=FOLDER`: Ostiary beside a bare server with hand-written SQL and beside its peers, as ratios.
 
 The rig starts all of them, lets them take turns within each round, and pins each server to one core. What is printed
 are ratios within a round: their median, and in brackets the least and the greatest.
