@@ -6,27 +6,32 @@ filter. The tenant's root, and roles with the capability `admin`, are granted ev
 the rules in scope only the most specific counts (`_most_specific`).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import blake2b
 from typing import Final
 
-from db.catalog import FunctionName, PgType, TableName
+from db.catalog import FunctionName, TableName
 from db.errors import PublicError
 from db.records import NO_OPTIONS, Rule, RuleChoice, RuleOptions
 from schema.errors import AccessDenied, OperationError
-from schema.expression.check import check_expression
-from schema.expression.parse import parse_expression
-from schema.expression.predicate import ALWAYS, Constant, Predicate
+from schema.expression.predicate import ALWAYS, Predicate
 from schema.grants import UNBOUND, Grant, GrantPart
 from schema.model import Entity, Model
 from schema.principal import Principal
+from schema.rule_expressions import RuleExpressions
 from schema.rule_options import compile_options
 
 CONTROL_TARGETS: Final = {
     f"roles_pbac.{name}": TableName("roles_pbac", name) for name in ("roles", "role_classes", "policy_rules")
 }
+
+
+#: What nobody holds by itself: rows that may be aggregated, and those of them that may also be read one by one. Rules
+#: grant both with `select`.
+AGGREGATE: Final = "aggregate"
+COMPARE: Final = "compare"
 
 
 class RulesAmbiguous(OperationError):
@@ -163,7 +168,7 @@ class Policy:
         """The same, with what it says of columns."""
         grant = self._find_grant(principal, table, capability)
         if grant is None:
-            raise AccessDenied(capability, str(table))
+            raise AccessDenied(AGGREGATE if capability == COMPARE else capability, str(table))
         return grant
 
     def find_shown(self, principal: Principal, table: TableName, capability: str) -> Grant | None:
@@ -171,7 +176,7 @@ class Policy:
         try:
             return self._find_grant(principal, table, capability)
         except RulesAmbiguous as ambiguous:
-            return ambiguous.together
+            return _use_of(ambiguous.together, capability)
 
     def may(self, principal: Principal, table: TableName, capability: str) -> bool:
         """Whether there is a grant at all, be it on however few rows."""
@@ -214,11 +219,12 @@ class Policy:
 
     def _find_grant(self, principal: Principal, target: TableName, capability: str) -> Grant | None:
         # Also root and administrators are nobody in another tenant.
-        if principal.tenant_id != self._tenant_id or not principal.may(capability):
+        granted = "select" if capability in (AGGREGATE, COMPARE) else capability
+        if principal.tenant_id != self._tenant_id or not principal.may(granted):
             return None
         if principal.bypasses_policy:
             return UNBOUND
-        scopes = self._granting.get((target, capability))
+        scopes = self._granting.get((target, granted))
         if scopes is None:
             return None
         fitting = [each for each in scopes.of(principal) if not isinstance(self._part(each.rule, target), _Fault)]
@@ -227,8 +233,8 @@ class Policy:
         parts = [self._part(each.rule, target) for each in fitting]
         grant = Grant(tuple(part for part in parts if not isinstance(part, _Fault)))
         if self._choice == "most_specific" and len(grant.parts) > 1:
-            raise RulesAmbiguous(capability, str(target), grant)
-        return grant if grant.parts else None
+            raise RulesAmbiguous(granted, str(target), grant)
+        return _use_of(grant, capability) if grant.parts else None
 
     def _part(self, rule: Rule, target: TableName) -> GrantPart | _Fault:
         """What a rule gives on a target, or why it gives nothing. Compiled once."""
@@ -241,13 +247,9 @@ class Policy:
         return self._parts[key]
 
     def _compile_part(self, rule: Rule, entity: Entity) -> GrantPart | _Fault:
-        def condition(text: str) -> Predicate:
-            if not text.strip():
-                return ALWAYS
-            return check_expression(parse_expression(text), entity, self._model, _constant, under_grant=False)
-
+        expressions = RuleExpressions(entity, self._model)
         try:
-            return compile_options(rule.options, entity, condition(rule.filter), condition)
+            return compile_options(rule.options, expressions.condition(rule.filter), expressions)
         except PublicError as error:
             return _Fault(error.message)
 
@@ -278,11 +280,24 @@ class Policy:
         return plain + [_text(each) for each in rules if each.rule.options != NO_OPTIONS]
 
 
+def _use_of(grant: Grant, capability: str) -> Grant | None:
+    match capability:
+        case "select":
+            return grant.listed
+        case "aggregate":
+            return grant.aggregated
+        case "compare":
+            return grant.compared
+        case _:
+            return grant
+
+
 def _function_part(rule: Rule) -> GrantPart | _Fault:
     """What a rule gives on a function: it may be called, or not."""
-    if rule.filter.strip() or replace(rule.options, valid_from=None, valid_until=None) != NO_OPTIONS:
+    options = replace(rule.options, valid_from=None, valid_until=None, max_seconds=None)
+    if rule.filter.strip() or options != NO_OPTIONS:
         return _Fault("A filter and column options speak of the rows of a table, and cannot be on a function.")
-    return GrantPart(ALWAYS)
+    return GrantPart(ALWAYS, max_seconds=rule.options.max_seconds)
 
 
 def _text(resolved: _Resolved, *more: object) -> str:
@@ -293,8 +308,10 @@ def _text(resolved: _Resolved, *more: object) -> str:
 
 def _ordered(options: RuleOptions) -> tuple[object, ...]:
     """The options in a form that is written the same way each time: sets have no order of their own."""
-    lists = (options.read_columns, options.write_columns)
-    bare = replace(options, read_columns=None, write_columns=None, valid_from=None, valid_until=None)
+    lists = (options.read_columns, options.write_columns, options.group_columns)
+    bare = replace(
+        options, read_columns=None, write_columns=None, group_columns=None, valid_from=None, valid_until=None
+    )
     return (*(None if names is None else sorted(names) for names in lists), bare)
 
 
@@ -303,11 +320,6 @@ def _most_specific(principal: Principal, rules: list[_Resolved]) -> list[_Resolv
     best = min((each.rank(principal) for each in rules), default=None)
     candidates = [each for each in rules if each.rank(principal) == best]
     return [each for each in candidates if each.is_unconditional][:1] or candidates
-
-
-def _constant(_: int, value: object, pg_type: PgType, coerce: Callable[[object], object]) -> Constant:
-    """A rule's literals stay in the plan: they belong to the grant, and plans are kept per grant."""
-    return Constant(coerce(value), pg_type)
 
 
 def _tables_by_target(model: Model) -> dict[str, TableName]:

@@ -23,6 +23,7 @@ from schema.expression.predicate import (
     IsNull,
     Matches,
     Not,
+    Operand,
     Predicate,
     PrincipalValue,
     Value,
@@ -50,6 +51,7 @@ from schema.expression.types import (
     NUMERIC,
     TEXT,
     TEXT_ARRAY,
+    is_assignable,
     is_comparable,
     is_comparable_as_floats,
     is_ordered,
@@ -84,6 +86,32 @@ def check_expression(
     UnknownFunction, WrongType, UnsupportedExpression.
     """
     return _Checker(entity, model, literal, under_grant).condition(expression, wanted=True)
+
+
+def check_value(
+    expression: syntax.Expression, entity: Entity, model: Model, literal: LiteralToValue, pg_type: PgType
+) -> Operand:
+    """The value that a rule's `expression` gives for a row of `entity`, where one of the type is looked for; see
+    `is_assignable`. Raises as `check_expression` does."""
+    checker = _Checker(entity, model, literal, under_grant=False)
+    found = checker.operand(expression)
+    wrong = WrongType(f"{described(found)}, and a value of type {pg_type.name} is looked for.")
+    match found:
+        case Term():
+            if any(relation.many for path in found.paths for relation in path):
+                raise UnsupportedExpression("A collection gives no single value.")
+            operand = found.place(HERE)
+        case syntax.Literal():
+            if not takes_literal(pg_type, found.kind):
+                raise wrong
+            return checker.value(found, pg_type)
+        case syntax.Boolean():
+            operand = Constant(found.value, BOOL)
+        case _:
+            raise wrong
+    if not is_assignable(operand.type, pg_type):
+        raise wrong
+    return operand
 
 
 @dataclass(slots=True)

@@ -323,6 +323,15 @@ class Fenced:
     condition: "Predicate"
 
 
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """At least `least` rows of the same table satisfy `rows` and have the values of this row in `columns`."""
+
+    columns: tuple[ColumnOf, ...]
+    least: int
+    rows: "Predicate"
+
+
 Predicate = (
     Always
     | Never
@@ -339,6 +348,7 @@ Predicate = (
     | Search
     | NotTrue
     | Fenced
+    | Alike
 )
 
 ALWAYS: Final = Always()

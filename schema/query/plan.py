@@ -352,10 +352,11 @@ class Groups:
 @dataclass(frozen=True, slots=True)
 class Summary:
     """What is asked about a set of rows. Measures and groups are of all the rows that `rows` chooses, whatever its
-    order and page; each read among the outputs is of the page."""
+    order and page; each read among the outputs is of the page, and what is told of the page is of `page`."""
 
     rows: Read
     outputs: tuple[SummaryOutput, ...]
+    page: Read
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,7 +84,7 @@ def render_summary(rendering: Rendering, node: Summary) -> Sql:
     def value(output: SummaryOutput) -> Sql:
         match output:
             case PageOutput(_, member):
-                return render_page_member(rendering, node.rows, member)
+                return render_page_member(rendering, node.page, member)
             case GroupsOutput(_, groups):
                 return _groups(rendering, node.rows, groups)
             case ReadOutput(_, read):
