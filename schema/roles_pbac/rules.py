@@ -87,7 +87,7 @@ async def read_rule_input(context: ControlContext, given: PolicyRuleInput, befor
         raise BadInput("A rule needs at least one capability.")
     if not wanted.targets:
         raise BadInput("A rule needs at least one target.")
-    if wanted.options.aggregates == "only" and wanted.capabilities != {"select"}:
+    if wanted.options.aggregates == "only" and wanted.capabilities - {"select"}:
         raise BadInput("A rule for aggregates only grants select, and nothing else.")
     rights.check_known(wanted.capabilities)
     rights.check_rule_capabilities(context.principal, wanted.capabilities)

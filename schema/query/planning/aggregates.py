@@ -59,6 +59,7 @@ def _aggregate(planning: Planning, schema: QuerySchema, node: FieldNode) -> Aggr
         order=plan_ordering(planning, result, planning.argument(node, "ordering")),
         limit=plan_page(planning, node, "limit"),
         offset=plan_page(planning, node, "offset"),
+        max_rows=planning.max_rows(entity, COMPARE),
     )
     return Aggregate(
         function=as_function(function),

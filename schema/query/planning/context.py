@@ -37,6 +37,10 @@ class Planning:
         """The condition on the rows of the entity. Raises AccessDenied."""
         return self.grants.grant(entity.table.name, capability)
 
+    def max_rows(self, entity: Entity, capability: str = "select") -> int | None:
+        """How many rows of the entity a list may have. Raises AccessDenied."""
+        return self.grants.get_grant(entity.table.name, capability).max_rows
+
     def via(self, relation: Relation | None) -> Predicate:
         """The grant on the junction of a many-to-many relation: whoever sees the relation sees its rows."""
         junction = relation and relation.junction and self.model.by_table.get(relation.junction.table)

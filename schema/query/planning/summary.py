@@ -88,11 +88,14 @@ class _Asked:
             return measured
         match nodes[0].name.value:
             case "nodes":
-                return ReadOutput(key, replace(page, outputs=plan_outputs(planning, page.entity, nodes)))
+                outputs = plan_outputs(planning, page.entity, nodes)
+                return ReadOutput(key, replace(page, outputs=outputs, max_rows=planning.max_rows(page.entity)))
             case "page_info":
                 return _page_info(planning, key, nodes)
             case "groups":
-                return plan_groups(planning, rows.entity, key, nodes)
+                groups = plan_groups(planning, rows.entity, key, nodes).groups
+                max_rows = planning.max_rows(rows.entity, self.capability)
+                return GroupsOutput(key, replace(groups, max_rows=max_rows))
             case _:
                 return TypenameOutput(key, type_name(planning.model, rows.entity, "aggregates"))
 

@@ -10,7 +10,7 @@ from schema.query.rendering.context import Rendering
 from schema.query.rendering.json import render_column
 from schema.query.rendering.orders import named_values, order_clause
 from schema.query.rendering.predicate import AGGREGATES, render_source, table_name
-from schema.query.rendering.reads import is_cut, page, render_rows
+from schema.query.rendering.reads import array_of, is_cut, limit_of, page, render_rows
 from schema.query.rendering.summary import render_summary
 
 
@@ -48,14 +48,14 @@ def _aggregate(rendering: Rendering, node: Aggregate) -> Sql:
     apart = can_raise(node.having) or any_aggregate(node.having)
     groups, table = _groups(rendering, node), table_name(result)
     return sql(
-        "({groups_apart}select coalesce('[' || string_agg(r.j, ',') || ']', '[]') from (select {row} as j"
-        " from {groups} as g{having}{order}{limit}{offset}) as r)",
+        "({groups_apart}select {array} from (select {row} as j from {groups} as g{having}{order}{limit}{offset}) as r)",
+        array=array_of(sql("r.j"), read.max_rows),
         row=concatenate([*parts, json_text("}")]),
         groups_apart=sql("with {table} as materialized ({groups}) ", table=table, groups=groups) if apart else sql(""),
         groups=table if apart else sql("({groups})", groups=groups),
         having=having,
         order=order_clause(read.order, named_values(read.order, "g")),
-        limit=page(sql(" limit "), read.limit),
+        limit=limit_of(read),
         offset=page(sql(" offset "), read.offset),
     )
 

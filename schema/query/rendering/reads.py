@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from db.catalog import Column
-from db.sql import Sql, concatenate, join, json_text, name, sql
-from schema.expression.predicate import ALWAYS, all_of
+from db.sql import Sql, concatenate, join, json_text, name, slot, sql, stop
+from schema.expression.predicate import ALWAYS, Constant, all_of
 from schema.expression.totality import parted
+from schema.expression.types import INT8
 from schema.query.plan import (
     Argument,
     Call,
     CallOutput,
     ColumnOutput,
     CompositeOutput,
+    Groups,
     Output,
     Read,
     ReadOutput,
@@ -36,15 +38,26 @@ def render_list(rendering: Rendering, read: Read, parent: str) -> Sql:
     row, joins = _row(rendering, read, alias)
     rows = render_rows(rendering, read, alias, parent, joins)
     if not read.order:
-        return sql(
-            "(select coalesce('[' || string_agg({row}, ',') || ']', '[]') from {source})", row=row, source=rows.source
-        )
+        return sql("(select {array} from {source})", array=array_of(row, read.max_rows), source=rows.source)
     return sql(
-        "(select coalesce('[' || string_agg(r.j, ',') || ']', '[]')"
-        " from (select {row} as j from {source}{order}) as r)",
+        "(select {array} from (select {row} as j from {source}{order}) as r)",
+        array=array_of(sql("r.j"), read.max_rows),
         row=row,
         source=rows.source,
         order=order_clause(read.order, rows.values),
+    )
+
+
+def array_of(item: Sql, max_rows: int | None) -> Sql:
+    """An aggregate that gives the JSON array of the items; of more than `max_rows` it stops the statement."""
+    array = sql("coalesce('[' || string_agg({item}, ',') || ']', '[]')", item=item)
+    if max_rows is None:
+        return array
+    return sql(
+        "case when count(*) > {most} then {stop} else {array} end",
+        most=slot(Constant(max_rows, INT8), "int8"),
+        stop=stop("rows"),
+        array=array,
     )
 
 
@@ -75,7 +88,8 @@ def render_rows(rendering: Rendering, read: Read, alias: str, parent: str, joins
 
 def is_cut(read: Read) -> bool:
     """Whether only some of the rows are wanted."""
-    return bool(read.limit is not None or read.offset is not None or read.distinct_on or read.keyset)
+    pages = read.limit is not None or read.offset is not None or read.max_rows is not None
+    return bool(pages or read.distinct_on or read.keyset)
 
 
 def render_one(rendering: Rendering, read: Read, source: Sql | None = None) -> Sql:
@@ -205,7 +219,7 @@ def _cut(rendering: Rendering, read: Read, alias: str, parent: str) -> Sql:
             joins=ordered.joins,
             where=where_clause(rendering, read, alias, parent, within, fenced=may_fail(read.order)),
             order=order_clause(read.order, ordered.values, backward=backward),
-            limit=page(sql(" limit "), read.limit),
+            limit=limit_of(read),
             offset=page(sql(" offset "), read.offset),
             alias=name(alias),
         )
@@ -216,7 +230,7 @@ def _cut(rendering: Rendering, read: Read, alias: str, parent: str) -> Sql:
         rows=_distinct(rendering, read, alias, parent),
         within=sql(" where {all}", all=join(" and ", within)) if within else sql(""),
         order=order_clause(read.order, values, backward=backward),
-        limit=page(sql(" limit "), read.limit),
+        limit=limit_of(read),
         offset=page(sql(" offset "), read.offset),
         alias=name(alias),
     )
@@ -298,6 +312,16 @@ def key_conditions(key: Sequence[tuple[Column, Argument]], alias: str) -> list[S
         sql("{column} = {value}", column=name(alias, column.name), value=render_argument(value))
         for column, value in key
     ]
+
+
+def limit_of(read: Read | Groups) -> Sql:
+    """` limit …`, or nothing. Where there are too many rows, one more than may be is enough to know."""
+    if read.max_rows is None:
+        return page(sql(" limit "), read.limit)
+    enough = slot(Constant(read.max_rows + 1, INT8), "int8")
+    if read.limit is None:
+        return sql(" limit {enough}", enough=enough)
+    return sql(" limit least({limit}, {enough})", limit=render_argument(read.limit), enough=enough)
 
 
 def page(word: Sql, value: Argument | None) -> Sql:

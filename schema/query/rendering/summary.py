@@ -38,7 +38,7 @@ from schema.query.rendering.json import render_column
 from schema.query.rendering.orders import order_clause
 from schema.query.rendering.pages import render_page_member
 from schema.query.rendering.predicate import render_argument, render_source
-from schema.query.rendering.reads import page, render_list, render_rows
+from schema.query.rendering.reads import array_of, limit_of, page, render_list, render_rows
 
 _FUNCTIONS: dict[MeasureFunction, Sql] = {
     "count": sql("count"),
@@ -157,6 +157,7 @@ def rows_of(rendering: Rendering, rows: Read, alias: str, columns: Iterable[Colu
         limit=None,
         offset=None,
         keyset=None,
+        max_rows=None,
     )
     return render_rows(rendering, chosen, alias, "", joins).source
 
@@ -197,15 +198,15 @@ def _groups(rendering: Rendering, rows: Read, node: Groups) -> Sql:
         keys=join(", ", keys),
     )
     return sql(
-        "(select coalesce('[' || string_agg(r.j, ',') || ']', '[]')"
-        " from (select {row} as j from ({groups}) as g{having}{order}{limit}{offset}) as r)",
+        "(select {array} from (select {row} as j from ({groups}) as g{having}{order}{limit}{offset}) as r)",
+        array=array_of(sql("r.j"), node.max_rows),
         row=row,
         groups=groups,
         having=sql("")
         if node.having == ALWAYS
         else sql(" where {having}", having=rendering.condition(node.having, rows.entity, scan.alias)),
         order=order,
-        limit=page(sql(" limit "), node.limit),
+        limit=limit_of(node),
         offset=page(sql(" offset "), node.offset),
     )
 
