@@ -6,6 +6,7 @@ part that lists it, and written where each column that is written is some part's
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Final
 
 from db.catalog import Column
@@ -55,6 +56,7 @@ class GrantPart:
     valued: Mapping[str, Predicate] = field(default_factory=dict[str, Predicate])
     max_rows: int | None = None
     max_seconds: float | None = None
+    valid_until: datetime | None = None
 
     def reads(self, column: str) -> bool:
         return self.read_columns is None or column in self.read_columns

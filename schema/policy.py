@@ -217,6 +217,14 @@ class Policy:
                     faults.append(RuleFault(rule.rule_id, written, compiled.message))
         return tuple(faults)
 
+    @property
+    def parts(self) -> tuple[tuple[Rule, TableName, GrantPart], ...]:
+        """What each rule gives on each of its targets, where it gives anything. Compiles all filters."""
+        found = (
+            (each.rule, target, self._part(each.rule, target)) for each in self._rules for _, target in each.targets
+        )
+        return tuple((rule, target, part) for rule, target, part in found if isinstance(part, GrantPart))
+
     def _find_grant(self, principal: Principal, target: TableName, capability: str) -> Grant | None:
         # Also root and administrators are nobody in another tenant.
         granted = "select" if capability in (AGGREGATE, COMPARE) else capability
@@ -297,7 +305,7 @@ def _function_part(rule: Rule) -> GrantPart | _Fault:
     options = replace(rule.options, valid_from=None, valid_until=None, max_seconds=None)
     if rule.filter.strip() or options != NO_OPTIONS:
         return _Fault("A filter and column options speak of the rows of a table, and cannot be on a function.")
-    return GrantPart(ALWAYS, max_seconds=rule.options.max_seconds)
+    return GrantPart(ALWAYS, max_seconds=rule.options.max_seconds, valid_until=rule.options.valid_until)
 
 
 def _text(resolved: _Resolved, *more: object) -> str:

@@ -52,6 +52,7 @@ def compile_options(options: RuleOptions, rows: Predicate, expressions: RuleExpr
         aggregates=options.aggregates,
         max_rows=options.max_rows,
         max_seconds=options.max_seconds,
+        valid_until=options.valid_until,
     )
     return part if options.aggregates != "only" else _in_crowds(options, entity, part)
 
