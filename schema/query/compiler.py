@@ -17,7 +17,7 @@ from graphql import (
 from db.errors import ConstraintViolated
 from db.sql import Statement
 from schema.bounded import Bounded
-from schema.expression.coerce import coercer
+from schema.expression.coerce import claim_argument, coercer
 from schema.expression.lift import lift
 from schema.expression.predicate import ComposedValue, Constant, CursorValue, Lifted, PrincipalValue, VariableValue
 from schema.principal import Principal
@@ -261,9 +261,8 @@ def _binder(source: Hashable, cursors: CursorKey) -> Binder:
             return lambda _variables, _principal, _: value
         case Lifted(index, _, coerce, name):
             return lambda variables, _principal, _: coerce(lift(str(variables[name])).literals[index])
-        case PrincipalValue(attribute, kind):
-            coerce_attribute = coercer(kind)
-            return lambda _variables, principal, _: coerce_attribute(principal.attribute(attribute))
+        case PrincipalValue():
+            return _principal_binder(source)
         case VariableValue((str(name),), _, coerce):
             return lambda variables, _principal, _: _coerced(coerce, variables.get(name))
         case VariableValue(path, _, coerce):
@@ -286,6 +285,14 @@ def _binder(source: Hashable, cursors: CursorKey) -> Binder:
             return lambda _variables, _principal, _: pad
         case _:
             raise TypeError(source)
+
+
+def _principal_binder(source: PrincipalValue) -> Binder:
+    attribute, kind, claim = source.attribute, source.type, source.claim
+    if attribute == "claims":
+        return lambda _variables, principal, _: claim_argument(principal.claims.get(claim), kind)
+    coerce = coercer(kind)
+    return lambda _variables, principal, _: coerce(principal.attribute(attribute))
 
 
 def _coerced(coerce: Callable[[object], object], value: object) -> object:

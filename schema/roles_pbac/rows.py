@@ -12,7 +12,7 @@ from db.catalog import TableName
 from db.errors import InvalidValue
 from db.sql import Statement
 from schema.errors import AccessDenied, PolicyViolated
-from schema.expression.predicate import NEVER, Constant, Lifted, Predicate
+from schema.expression.predicate import NEVER, Constant, Lifted, Predicate, PrincipalValue
 from schema.model import Entity
 from schema.query.building.schema import QuerySchema, RootField
 from schema.query.compiler import bind
@@ -123,7 +123,9 @@ async def _fetch(
 def _timed(statement: Statement, arguments: Sequence[object]) -> list[object]:
     """The arguments as the driver takes them on connections of SQLAlchemy, where moments are no texts."""
     return [
-        _moment(value) if isinstance(source, Constant | Lifted) and source.type.base == "timestamptz" else value
+        _moment(value)
+        if isinstance(source, Constant | Lifted | PrincipalValue) and source.type.base == "timestamptz"
+        else value
         for source, value in zip(statement.sources, arguments, strict=True)
     ]
 
