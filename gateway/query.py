@@ -5,7 +5,7 @@ from time import perf_counter
 
 from starlette.types import Receive, Scope, Send
 
-from db.errors import PublicError
+from db.errors import PublicError, TimeLimitExceeded
 from db.idempotency import IdempotencyKey
 from db.refusals import CatalogOutdated
 from gateway.auth.bearer import authenticate
@@ -31,8 +31,13 @@ from gateway.metrics import OUTCOME, Outcome, outcome_of
 from gateway.protection import secured
 from gateway.state import AppState, Tenants
 from gateway.tenancy import LoadedTenant
+from schema.errors import AccessDenied, PolicyViolated
 from schema.principal import Principal
-from schema.query.run import run_operation
+from schema.query.planning.summary import GroupColumnsOnly
+from schema.query.run import RowLimitExceeded, run_operation
+
+#: What the audit tells of. Who asks for what it does not know of has made a mistake, as far as anybody can tell.
+REFUSALS = (AccessDenied, PolicyViolated, RowLimitExceeded, TimeLimitExceeded, GroupColumnsOnly)
 
 Answer = Callable[[GraphQLRequest], Awaitable[bytes]]
 
@@ -93,20 +98,26 @@ async def _answer(lines: Lines, body: bytes | Receive, state: AppState, principa
     if not isinstance(request, list):
         key = read_key(lines.idempotency_keys, principal)
         ledger = None if key is None else Ledger(state.engine, state.master_key, state.random)
-        data = await answer_latest(tenants, loaded, principal, request, key, ledger)
+        try:
+            data = await answer_latest(tenants, loaded, principal, request, key, ledger)
+        except REFUSALS as refusal:
+            await state.refusals.note(principal, "query", refusal.field or "", refusal)
+            raise
         return data_reply(data, head.media_type, copy_to_top=request.from_form and state.settings.form_fields_at_top)
     if lines.idempotency_keys:
         raise IdempotencyKeyInvalid("Send requests with an Idempotency-Key one at a time.")
-    replies = [await _reply_to(tenants, loaded, principal, each, head.media_type) for each in request]
+    replies = [await _reply_to(state, loaded, principal, each, head.media_type) for each in request]
     return batch_reply(replies, head.media_type)
 
 
 async def _reply_to(
-    tenants: Tenants, loaded: LoadedTenant, principal: Principal, request: GraphQLRequest, media_type: MediaType
+    state: AppState, loaded: LoadedTenant, principal: Principal, request: GraphQLRequest, media_type: MediaType
 ) -> Reply:
     try:
-        return data_reply(await answer_latest(tenants, loaded, principal, request), media_type)
+        return data_reply(await answer_latest(state.tenants, loaded, principal, request), media_type)
     except PublicError as error:
+        if isinstance(error, REFUSALS):
+            await state.refusals.note(principal, "query", error.field or "", error)
         return error_reply(error, media_type)
 
 

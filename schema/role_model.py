@@ -29,7 +29,18 @@ def build_role_model(model: Model, find_grant: FindGrant) -> Model:
     )
 
 
-def _seen_entity(entity: Entity, model: Model, find_grant: FindGrant) -> Entity:
+def build_seen_entity(entity: Entity, model: Model, select: Grant, find_grant: FindGrant) -> Entity:
+    """The table as it is seen under a grant to select that is not the role's own on it. What rows are grouped by may
+    be its key."""
+
+    def find_own(table: TableName, capability: str) -> Grant | None:
+        return select if (table, capability) == (entity.table.name, "select") else find_grant(table, capability)
+
+    seen = _seen_entity(entity, model, find_own, with_keys=True)
+    return _without_hidden_relations(seen, model.by_table, find_own)
+
+
+def _seen_entity(entity: Entity, model: Model, find_grant: FindGrant, *, with_keys: bool = False) -> Entity:
     table = entity.table
     select = find_grant(table.name, "select")
     writing = [grant for each in ("insert", "update") if (grant := find_grant(table.name, each)) is not None]
@@ -41,7 +52,7 @@ def _seen_entity(entity: Entity, model: Model, find_grant: FindGrant) -> Entity:
     all_inputs = not writing or inputs.keys() == entity.writable.keys()
     if select is None or all(_is_plain(select, each) for each in entity.columns.values()):
         return entity if all_inputs else replace(entity, inputs=MappingProxyType(inputs))
-    sights = {sight.column.name: sight for sight in _sights(entity, select)}
+    sights = {sight.column.name: sight for sight in _sights(entity, select, with_keys=with_keys)}
     columns = {
         name: _as_seen(column, sights)
         for name, column in entity.columns.items()
@@ -59,13 +70,14 @@ def _seen_entity(entity: Entity, model: Model, find_grant: FindGrant) -> Entity:
     )
 
 
-def _sights(entity: Entity, select: Grant) -> Iterator[Sight]:
-    """What is seen of the columns that depend on the row. Of a key nothing: a key that is sometimes null is none."""
+def _sights(entity: Entity, select: Grant, *, with_keys: bool) -> Iterator[Sight]:
+    """What is seen of the columns that depend on the row. Of a key nothing by which rows are to be named: a key that is
+    sometimes null is none."""
     used = {column.name for column in entity.table.columns}
     number = 0
     for column in entity.columns.values():
         view = select.view(column.name) if select.reads(column.name) else None
-        if view is None or column.name in entity.table.primary_key:
+        if view is None or (column.name in entity.table.primary_key and not with_keys):
             continue
         while (name := f"seen_{number}") in used:
             number += 1

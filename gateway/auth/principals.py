@@ -177,6 +177,7 @@ async def read_principal(connection: AsyncConnection, tenant: Tenant, role: Role
         is_root=role.role_id == tenant.root_role_id,
         session_id=session_id,
         tenant_version=tenant.version,
+        claims=role.claims,
     )
 
 

@@ -88,8 +88,9 @@ def value_term(operand: Operand, written: str, position: int, *, integral: bool 
 
 def principal_term(node: syntax.PrincipalAttribute) -> Term:
     """An attribute that is a number. Raises WrongType for a list."""
-    if node.name in LISTS:
-        raise WrongType(f"$_PRINCIPAL.{node.name} is a list and cannot be calculated with{at(node.position)}")
+    if node.name in LISTS or node.claim:
+        what = "a claim" if node.claim else "a list"
+        raise WrongType(f"{node} is {what} and cannot be calculated with{at(node.position)}")
     return value_term(PrincipalValue(node.name, INT4), f"$_PRINCIPAL.{node.name}", node.position, integral=True)
 
 
@@ -151,7 +152,7 @@ def described(operand: Term | Untyped) -> str:
         case syntax.Null():
             return "null"
         case syntax.PrincipalAttribute():
-            return f"$_PRINCIPAL.{operand.name}"
+            return str(operand)
 
 
 def named(operand: Term | Untyped) -> str:
