@@ -20,11 +20,20 @@ from starlette.types import Receive, Scope, Send
 from db.engines import control_engine
 from db.secrets import MasterKey, load_master_key
 from gateway.auth.anonymous import anonauth_endpoint
+from gateway.auth.guest_doors import (
+    adopt_endpoint,
+    convert_endpoint,
+    guest_endpoint,
+    register_endpoint,
+    session_endpoint,
+    sessions_endpoint,
+)
 from gateway.auth.keys import KeyRing
 from gateway.auth.login import auth_endpoint
 from gateway.auth.passwords import PasswordChecker
 from gateway.auth.principals import Principals
 from gateway.auth.rate_limit import RateLimiter
+from gateway.auth.session_uses import keep_uses
 from gateway.auth.tokens import TokenRules
 from gateway.catalog_watch import CatalogWatch
 from gateway.changes import ChangeListener
@@ -94,6 +103,12 @@ def routes(settings: Settings) -> list[BaseRoute]:
         # The doors take every method themselves, since each answers a wrong one in its own words.
         Route("/auth", auth_endpoint, methods=EVERY_METHOD),
         Route("/anonauth", anonauth_endpoint, methods=EVERY_METHOD),
+        Route("/auth/guest", guest_endpoint, methods=EVERY_METHOD),
+        Route("/auth/register", register_endpoint, methods=EVERY_METHOD),
+        Route("/auth/convert", convert_endpoint, methods=EVERY_METHOD),
+        Route("/auth/adopt", adopt_endpoint, methods=EVERY_METHOD),
+        Route("/auth/session", session_endpoint, methods=EVERY_METHOD),
+        Route("/auth/sessions", sessions_endpoint, methods=EVERY_METHOD),
         Route("/.well-known/jwks.json", jwks_endpoint, methods=["GET"]),
         Route("/healthz", healthz_endpoint, methods=["GET"]),
         Route("/readyz", readyz_endpoint, methods=["GET"]),
@@ -163,7 +178,7 @@ async def open_state(
                 http_limits=http_limits(settings),
                 document_limits=document_limits(settings),
             )
-            async with keep_audit(engine, settings.audit_days, clock):
+            async with keep_audit(engine, settings.audit_days, clock), keep_uses(principals):
                 yield state
         finally:
             await watch.stop()
