@@ -106,13 +106,18 @@ async def find_login(connection: AsyncConnection, tenant_id: int, login: str) ->
 
 
 async def find_login_like(connection: AsyncConnection, tenant_id: int, login: str) -> Role | None:
-    """The role with exactly this login, or else with the form in which `register` and `convert` store it."""
+    """The role with exactly this login, or else one that somebody registered by it, however they wrote it."""
     forms = [login, normal_login(login)]
     if not is_identity(tenant_id) or not is_storable(login) or not is_storable(forms[1]):
         return None
+    # A login that an administrator gave counts exactly.
+    chosen = select(tables.identity.c.role_id).where(
+        tables.identity.c.role_id == tables.role.c.role_id, tables.identity.c.subject == forms[1]
+    )
     query = (
         _select_roles()
         .where(tables.role.c.tenant_id == tenant_id, tables.role.c.login.in_(forms))
+        .where(or_(tables.role.c.login == login, chosen.exists()))
         .order_by(tables.role.c.deleted, tables.role.c.login != login, tables.role.c.role_id.desc())
         .limit(1)
     )

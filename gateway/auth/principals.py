@@ -4,9 +4,10 @@ A change notice drops what it concerns. While the listener has no connection, no
 that is remembered about sessions, roles and tenants counts, and the control database is asked for each request.
 """
 
+import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -88,6 +89,7 @@ class Principals:
         # yet is known nowhere else.
         self._uses: Bounded[str, SessionUse] = Bounded(cache_size)
         self._to_store: set[str] = set()
+        self._readings: dict[Hashable, asyncio.Future[Known]] = {}
         self._secrets: Bounded[bytes, Claims] = Bounded(cache_size)
         self._tenant_changes: Counter[int] = Counter()
         self._general_changes = 0
@@ -229,6 +231,19 @@ class Principals:
         return self._tenant_changes[tenant_id], self._general_changes
 
     async def _read(self, claims: Claims) -> Known:
+        """What the control database knows. Requests of one session that come at once ask it once, unless something has
+        changed in between."""
+        key = (claims.session_id, claims.tenant_id, claims.role_id, self._changes_of(claims.tenant_id))
+        reading = self._readings.get((*key, self._ended_sessions))
+        if reading is None or not self._is_listening:
+            reading = asyncio.ensure_future(self._read_now(claims))
+            place = (*key, self._ended_sessions)
+            self._readings[place] = reading
+            reading.add_done_callback(lambda _: self._readings.pop(place, None))
+        # Who hangs up takes the answer from nobody else.
+        return await asyncio.shield(reading)
+
+    async def _read_now(self, claims: Claims) -> Known:
         changes, ended_sessions = self._changes_of(claims.tenant_id), self._ended_sessions
         async with self._engine.connect() as connection:
             known = await self._find(connection, claims, changes)
