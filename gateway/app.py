@@ -34,6 +34,7 @@ from gateway.auth.passwords import PasswordChecker
 from gateway.auth.principals import Principals
 from gateway.auth.rate_limit import RateLimiter
 from gateway.auth.session_uses import keep_uses
+from gateway.auth.sweep import keep_swept
 from gateway.auth.tokens import TokenRules
 from gateway.catalog_watch import CatalogWatch
 from gateway.changes import ChangeListener
@@ -178,7 +179,11 @@ async def open_state(
                 http_limits=http_limits(settings),
                 document_limits=document_limits(settings),
             )
-            async with keep_audit(engine, settings.audit_days, clock), keep_uses(principals):
+            async with (
+                keep_audit(engine, settings.audit_days, clock),
+                keep_uses(principals),
+                keep_swept(engine, master_key, tenants, clock, settings.guest_sweep_seconds),
+            ):
                 yield state
         finally:
             await watch.stop()

@@ -3,9 +3,9 @@
 import asyncio
 import json
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Final, Literal, NoReturn, TypeVar, cast
+from typing import Annotated, Final, Literal, NoReturn, cast
 
 import asyncpg
 import orjson
@@ -36,10 +36,12 @@ from db.tenants import (
     set_suspended,
 )
 from gateway.auth.principals import read_principal
+from gateway.cli_guests import guests_app
+from gateway.operating import TenantId, get_tenant, out, with_control
 from gateway.plan_text import plan_text
 from gateway.provision import Credentials, NoEmbeddedServer, create_tenant, generate_password, provision_demo
-from gateway.serve import Control, Observer, open_control, serve
-from gateway.settings import Settings, SettingsInvalid, load_settings
+from gateway.serve import Control, Observer, serve
+from gateway.settings import SettingsInvalid, load_settings
 from gateway.tenancy import NoSuchTenant, Tenants
 from schema.model import Model
 from schema.names import build_model
@@ -64,14 +66,12 @@ roles_app = typer.Typer(
 )
 app.add_typer(tenants_app, name="tenant")
 app.add_typer(roles_app, name="role")
+app.add_typer(guests_app, name="guests")
 
-out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
-Result = TypeVar("Result")
 Choice = Literal["yes", "no", "default"]
 _CHOICES: Final[Mapping[Choice, bool | None]] = {"yes": True, "no": False, "default": None}
 _LOGINS: Final = {True: "conceals its logins", False: "tells its logins", None: "does as the gateway's setting says"}
-TenantId = Annotated[int, typer.Argument(help="The tenant's id, as `ostiary tenant list` shows it.")]
 
 
 class VariablesUnreadable(PublicError):
@@ -168,7 +168,7 @@ def migrate() -> None:
     async def nothing(_: Control) -> None:
         return
 
-    _with_control(nothing)
+    with_control(nothing)
     out.print("The control database is up to date.")
 
 
@@ -193,7 +193,7 @@ def demo(
                 await connection.close()
         return made
 
-    made = _with_control(make)
+    made = with_control(make)
     _show_credentials(made)
     out.print("The demo tenants are there.")
 
@@ -220,7 +220,7 @@ def tenant_add(
             )
         return credentials
 
-    _show_credentials([_with_control(add)])
+    _show_credentials([with_control(add)])
 
 
 @tenants_app.command("list")
@@ -232,7 +232,7 @@ def tenant_list() -> None:
             return await list_tenants(connection, control.master_key)
 
     table = Table("id", "name", "host", "database", "schemas", "state", "logins")
-    for tenant in _with_control(read):
+    for tenant in with_control(read):
         place = locate(tenant.dsn)
         state = "suspended" if tenant.suspended else "active"
         schemas, logins = ", ".join(tenant.schemas), {True: "concealed", False: "told", None: ""}[tenant.conceal_logins]
@@ -248,7 +248,7 @@ def tenant_refresh(
     """Read the tables of a tenant's database again, and tell what is called otherwise or left out, and why."""
 
     async def refresh(control: Control) -> None:
-        tenant = await _get_tenant(control, tenant_id)
+        tenant = await get_tenant(control, tenant_id)
         async with TenantDatabase(control.databases.resolve(tenant.dsn), max_connections=1) as database:
             model = build_model(await read_catalog(database, tenant.schemas))
         async with control.engine.begin() as connection:
@@ -261,7 +261,7 @@ def tenant_refresh(
         for note in model.notes:
             out.print(f"  {note.subject} {note.reason}", markup=False)
 
-    _with_control(refresh)
+    with_control(refresh)
 
 
 def refresh_report(model: Model) -> dict[str, object]:
@@ -282,11 +282,11 @@ def tenant_suspend(
     """Shut a tenant out, existing tokens included; --resume lets it in again."""
 
     async def suspend(control: Control) -> None:
-        await _get_tenant(control, tenant_id)
+        await get_tenant(control, tenant_id)
         async with control.engine.begin() as connection:
             await set_suspended(connection, tenant_id, not resume)
 
-    _with_control(suspend)
+    with_control(suspend)
     out.print(f"Tenant {tenant_id} is {'active' if resume else 'suspended'}.")
 
 
@@ -301,11 +301,11 @@ def tenant_set(
     """Choose for one tenant what is otherwise a setting of the gateway."""
 
     async def change(control: Control) -> None:
-        await _get_tenant(control, tenant_id)
+        await get_tenant(control, tenant_id)
         async with control.engine.begin() as connection:
             await set_conceal_logins(connection, tenant_id, _CHOICES[conceal_logins])
 
-    _with_control(change)
+    with_control(change)
     out.print(f"Tenant {tenant_id} {_LOGINS[_CHOICES[conceal_logins]]}.")
 
 
@@ -319,13 +319,13 @@ def tenant_rules(
     """Choose how the rules of a tenant that apply to one role go together."""
 
     async def choose(control: Control) -> None:
-        await _get_tenant(control, tenant_id)
+        await get_tenant(control, tenant_id)
         if choice not in ("add_up", "most_specific"):
             raise UnknownRuleChoice
         async with control.engine.begin() as connection:
             await set_rule_choice(connection, tenant_id, choice)
 
-    _with_control(choose)
+    with_control(choose)
     out.print(f"The rules of tenant {tenant_id}: {choice}.")
 
 
@@ -339,7 +339,7 @@ def role_add(
     """Add a role that can log in; prints its password, once."""
 
     async def add(control: Control) -> Credentials:
-        tenant = await _get_tenant(control, tenant_id)
+        tenant = await get_tenant(control, tenant_id)
         password = generate_password()
         async with control.engine.begin() as connection:
             await insert_role(
@@ -355,7 +355,7 @@ def role_add(
             )
         return Credentials(tenant.name, tenant_id, login, password)
 
-    _show_credentials([_with_control(add)])
+    _show_credentials([with_control(add)])
 
 
 @roles_app.command("list")
@@ -363,12 +363,12 @@ def role_list(tenant_id: TenantId) -> None:
     """List the roles of a tenant, with what each may do."""
 
     async def read(control: Control) -> tuple[Role, ...]:
-        await _get_tenant(control, tenant_id)
+        await get_tenant(control, tenant_id)
         async with control.engine.connect() as connection:
             return await list_roles(connection, tenant_id)
 
     table = Table("id", "login", "name", "parent", "capabilities", "state")
-    for role in _with_control(read):
+    for role in with_control(read):
         table.add_row(
             str(role.role_id),
             role.login,
@@ -387,7 +387,7 @@ def role_password(
     """Give a role a new password; prints it, once, and ends the role's sessions."""
 
     async def change(control: Control) -> Credentials:
-        tenant = await _get_tenant(control, tenant_id)
+        tenant = await get_tenant(control, tenant_id)
         password = generate_password()
         async with control.engine.begin() as connection:
             role = await _get_login(connection, tenant_id, login)
@@ -395,7 +395,7 @@ def role_password(
             await end_sessions_of_role(connection, role.role_id)
         return Credentials(tenant.name, tenant_id, login, password)
 
-    _show_credentials([_with_control(change)])
+    _show_credentials([with_control(change)])
 
 
 @app.command()
@@ -433,7 +433,7 @@ def explain(
             for number, source in enumerate(statement.sources, start=1):
                 out.print(f"  ${number}: {source}", markup=False, soft_wrap=True)
 
-    _with_control(compile_it)
+    with_control(compile_it)
 
 
 def _parse_variables(text: str) -> dict[str, object]:
@@ -447,30 +447,11 @@ def _parse_variables(text: str) -> dict[str, object]:
     return cast("dict[str, object]", value)
 
 
-async def _get_tenant(control: Control, tenant_id: int) -> Tenant:
-    async with control.engine.connect() as connection:
-        tenant = await find_tenant(connection, tenant_id, control.master_key)
-    if tenant is None:
-        raise NoSuchTenant(tenant_id)
-    return tenant
-
-
 async def _get_login(connection: AsyncConnection, tenant_id: int, login: str) -> Role:
     role = await find_login(connection, tenant_id, login)
     if role is None:
         raise NoSuchLogin(login, tenant_id)
     return role
-
-
-def _with_control(work: Callable[[Control], Awaitable[Result]]) -> Result:
-    settings = load_settings()
-
-    async def inside(settings: Settings) -> Result:
-        # Operators add roles and tenants while the gateway serves.
-        async with open_control(settings, may_join=True) as control:
-            return await work(control)
-
-    return asyncio.run(inside(settings))
 
 
 def _welcome(address: str, made: list[Credentials]) -> None:

@@ -57,7 +57,7 @@ async def adopt(
         raise NotAGuest
     loaded = await state.tenants.get(account.tenant_id, account.tenant_version)
     chosen = _choose(loaded, account, columns)
-    async with state.engine.connect() as connection:
+    async with state.passwords.turns, state.engine.connect() as connection:
         await set_actor(connection, account.role_id)
         # In the order of their ids, as everybody does who locks several.
         locked = {

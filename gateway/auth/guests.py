@@ -88,7 +88,7 @@ async def make_guest(state: AppState, tenant_id: int, caller: Caller, *, terms: 
     """The same, of an anonymous login that was counted already."""
     # Counted with sign-ups: a guest is a role that somebody makes for itself.
     await state.limiter.hit_role(caller.address, tenant_id)
-    async with state.engine.begin() as connection:
+    async with state.passwords.turns, state.engine.begin() as connection:
         tenant, _ = await get_open_tenant(state, connection, tenant_id)
         limit = tenant.guests.max_guests
         if limit is not None and await count_live_guests(connection, tenant_id) >= limit:
@@ -138,7 +138,7 @@ async def register(
     """A new account that somebody makes for itself; to log in is another step. Raises as `login_guest`, and
     RegistrationClosed, LoginInUse, BadField, WeakPassword, TooBusy."""
     account = await _new_account(state, tenant_id, login, password, caller, name)
-    async with state.engine.begin() as connection:
+    async with state.passwords.turns, state.engine.begin() as connection:
         tenant = await _get_registering(state, connection, tenant_id)
         role = await insert_account(
             connection,
@@ -159,7 +159,7 @@ async def register_login(state: AppState, tenant_id: int, login: str, password: 
     """Nothing; the login is registered, and makes an account once somebody logs in by it, or `link`s it to a guest.
     Raises as `register`."""
     account = await _new_account(state, tenant_id, login, password, caller, None)
-    async with state.engine.begin() as connection:
+    async with state.passwords.turns, state.engine.begin() as connection:
         await _get_registering(state, connection, tenant_id)
         role = await find_login(connection, tenant_id, account.login)
         is_free = (role is None or role.deleted) and await claim_identity(
@@ -190,7 +190,7 @@ async def log_in(
     await state.limiter.hit_login(caller.address, tenant_id, login)
     claimed = await _verify_unclaimed(state, identity.password_hash, password)
     account = NewAccount(identity.subject, claimed, claimed_hash=claimed)
-    async with state.engine.begin() as connection:
+    async with state.passwords.turns, state.engine.begin() as connection:
         tenant = await _get_registering(state, connection, tenant_id)
         role = await insert_account(
             connection,
@@ -238,7 +238,7 @@ async def link(state: AppState, claims: Claims, login: str, password: str, calle
 async def renew(state: AppState, claims: Claims) -> Entered:
     """New tokens of the session, whose refresh token of before is used up. Raises TokenRevoked."""
     principal = await state.principals.principal_of(claims)
-    async with state.engine.begin() as connection:
+    async with state.passwords.turns, state.engine.begin() as connection:
         session = await find_session(connection, claims.session_id)
         tokens = None if session is None else await renew_session(state, connection, session)
         if session is None or tokens is None:
@@ -254,7 +254,7 @@ async def delete_own(state: AppState, claims: Claims) -> None:
         raise RootStays
     if principal.kind == "nobody":
         raise NotAGuest
-    async with state.engine.connect() as connection:
+    async with state.passwords.turns, state.engine.connect() as connection:
         await set_actor(connection, principal.role_id)
         session_ids = await delete_own_role(connection, principal.role_id, moment(state))
         await commit(connection)
@@ -293,7 +293,7 @@ def drop_sessions(state: AppState, session_ids: Iterable[str]) -> None:
 
 
 async def _end_sessions(state: AppState, session_ids: list[str]) -> int:
-    async with state.engine.begin() as connection:
+    async with state.passwords.turns, state.engine.begin() as connection:
         ended = [await end_session(connection, session_id, moment(state)) for session_id in sorted(session_ids)]
     drop_sessions(state, session_ids)
     return sum(ended)
