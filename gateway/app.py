@@ -43,6 +43,7 @@ from gateway.errors import RequestError
 from gateway.graphiql import graphiql_routes
 from gateway.graphql_http import HttpLimits
 from gateway.health import healthz_endpoint, jwks_endpoint, readyz_endpoint
+from gateway.hooks import keep_delivering
 from gateway.protection import Protection, plain_error
 from gateway.query import QueryDoor, QueryEndpoint
 from gateway.retention import keep_audit
@@ -182,6 +183,7 @@ async def open_state(
             async with (
                 keep_audit(engine, settings.audit_days, clock),
                 keep_uses(principals),
+                keep_delivering(state),
                 keep_swept(engine, master_key, tenants, clock, settings.guest_sweep_seconds),
             ):
                 yield state

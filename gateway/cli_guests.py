@@ -1,5 +1,6 @@
 """The commands `ostiary guests`: what a tenant has chosen for its guests, who they are, and the sweep."""
 
+import secrets
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Literal
@@ -7,14 +8,26 @@ from typing import Annotated, Literal
 import typer
 from rich.table import Table
 
+from db.errors import PublicError
 from db.guests import count_live_guests, list_guests, set_guest_policy
-from db.records import Guest, GuestPolicy
+from db.records import Guest, GuestPolicy, Hook
 from gateway.auth.sweep import sweep_all, sweep_tenant
+from gateway.hooks import EVENTS, UnknownEvent, with_hook
 from gateway.operating import TenantId, get_tenant, out, with_control
 from gateway.serve import Control
 from gateway.tenancy import Tenants
 from schema.query.building.schema_text import SchemaText
 from schema.query.document import Limits
+
+
+class HookUnclear(PublicError):
+    """A hook is to be set, and it is not said to what."""
+
+    code = "HOOK_UNCLEAR"
+
+    def __init__(self) -> None:
+        super().__init__("Give one of --url, --function and --remove.")
+
 
 guests_app = typer.Typer(
     help="List the guests of a tenant, choose what becomes of them, and let those go that are due.",
@@ -127,3 +140,40 @@ def guests_policy(
         table.add_row(name, "-" if value is None else str(value))
     table.add_row("owner_columns", "-" if policy.owner_columns is None else ", ".join(policy.owner_columns))
     out.print(table)
+
+
+@guests_app.command("hook")
+def guests_hook(
+    tenant_id: TenantId,
+    event: Annotated[str, typer.Argument(help="When: " + ", ".join(EVENTS) + ".")],
+    url: Annotated[str | None, typer.Option(help="An address that gets signed requests.")] = None,
+    function: Annotated[
+        str | None, typer.Option(help="A function of the tenant's database that takes a jsonb, schema.name.")
+    ] = None,
+    timeout_seconds: Annotated[float, typer.Option(min=0.1, max=30, help="How long it may take.")] = 3.0,
+    remove: Annotated[bool, typer.Option("--remove", help="Ask and tell nobody any more.")] = False,  # noqa: FBT002
+) -> None:
+    """Choose whom a tenant asks or tells at an event; prints the secret of signatures, once."""
+
+    async def change(control: Control) -> str | None:
+        policy = (await get_tenant(control, tenant_id)).guests
+        secret = None
+        if event not in EVENTS:
+            raise UnknownEvent
+        if [url is not None, function is not None, remove].count(True) != 1:
+            raise HookUnclear
+        if remove:
+            policy = replace(policy, hooks=tuple(hook for hook in policy.hooks if hook.event != event))
+        else:
+            hook = Hook(event, "sql", function or "", timeout_seconds)
+            if url is not None:
+                hook = Hook(event, "http", url, timeout_seconds)
+            policy, secret = with_hook(policy, hook, control.master_key, secrets.token_bytes)
+        async with control.engine.begin() as connection:
+            await set_guest_policy(connection, tenant_id, policy)
+        return secret
+
+    secret = with_control(change)
+    if secret is not None:
+        out.print(f"Requests are signed with {secret}", soft_wrap=True, markup=False)
+    out.print(f"Hook {event} of tenant {tenant_id} is {'gone' if remove else 'set'}.")

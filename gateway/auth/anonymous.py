@@ -39,19 +39,18 @@ async def _answer_post(request: Request, state: AppState) -> Response:
         raise MissingField("tenantid")
     address = address_of(request, state)
     await state.limiter.hit_anonymous(address, credentials.tenant_id)
-    principal, tokens = await _enter(state, credentials.tenant_id, address)
+    principal, tokens = await _enter(state, credentials.tenant_id, Caller(address), credentials.challenge)
     log.info("anonymous login to tenant %d", principal.tenant_id)
     return await login_reply(request, state, principal, tokens, await wanted_schemas(request, state, principal))
 
 
-async def _enter(state: AppState, tenant_id: int, address: str) -> tuple[Principal, TokenPair]:
+async def _enter(state: AppState, tenant_id: int, caller: Caller, challenge: str | None) -> tuple[Principal, TokenPair]:
     async with state.engine.begin() as connection:
         tenant, nobody = await get_open_tenant(state, connection, tenant_id)
         if tenant.guests.mode == "shared":
-            caller = Caller(address)
             principal = await read_principal(connection, tenant, nobody, "")
             terms = guest_terms(state, tenant, caller, None)
             _, tokens = await begin_session(state, connection, principal, terms)
             return principal, tokens
-    entered = await make_guest(state, tenant_id, Caller(address))
+    entered = await make_guest(state, tenant_id, caller, challenge=challenge)
     return entered.principal, entered.tokens

@@ -25,6 +25,7 @@ class Credentials:
     password: str | None = field(default=None, repr=False)
     tenant_id: int | None = None
     role_id: int | None = None
+    challenge: str | None = None
 
 
 async def read_credentials(request: Request) -> Credentials:
@@ -39,6 +40,7 @@ def parse_credentials(fields: Mapping[str, object]) -> Credentials:
         password=parse_text("password", fields.get("password"), MAX_PASSWORD_CHARS),
         tenant_id=parse_id("tenantid", fields.get("tenantid")),
         role_id=parse_id("roleid", fields.get("roleid")),
+        challenge=parse_text("challenge", fields.get("challenge"), MAX_PASSWORD_CHARS),
     )
 
 

@@ -36,12 +36,14 @@ Fields = Mapping[str, object]
 
 @door
 async def guest_endpoint(request: Request, state: AppState) -> Response:
-    """POST `tenantid`: a new guest, with the reply of a login."""
+    """POST `tenantid`, and `challenge` where the tenant sets one: a new guest, with the reply of a login."""
     if request.method != "POST":
         return _not_allowed("POST")
     routes(request, state)
     fields = await read_fields(request)
-    entered = await guests.login_guest(state, _get_tenant_id(fields), Caller(address_of(request, state)))
+    challenge = parse_text("challenge", fields.get("challenge"), MAX_PASSWORD_CHARS)
+    caller = Caller(address_of(request, state))
+    entered = await guests.login_guest(state, _get_tenant_id(fields), caller, challenge=challenge)
     more = {"id": entered.principal.public_id, "is_guest": True, "session": _session(entered.session)}
     schemas = await wanted_schemas(request, state, entered.principal)
     return await login_reply(request, state, entered.principal, entered.tokens, schemas, more)

@@ -3,7 +3,7 @@
 Doors and facades only translate to these functions and back. Each takes `state` and who asks: a `Caller`, or the
 `Claims` of a token that was read. Each raises AuthErrors, and on any failure has changed nothing.
 
-    login_guest(state, tenant_id, caller, terms=None)                   → Entered   a guest with a session of its own
+    login_guest(state, tenant_id, caller, terms=None, challenge=None)   → Entered   a guest with a session of its own
     register(state, tenant_id, login, password, caller, name=None)      → Principal an account, without a session
     register_login(state, tenant_id, login, password, caller)           → None      a login that nobody has entered by
     log_in(state, tenant_id, login, password, caller, terms=None)       → Entered   an account, also by such a login
@@ -61,6 +61,7 @@ from gateway.auth.refusals import (
 )
 from gateway.auth.sessions import Entered, Terms, begin_session, moment, renew_session
 from gateway.auth.tokens import Claims
+from gateway.hooks import ask_challenge, ask_hook, tell_hook
 from gateway.state import AppState
 from schema.principal import NORMAL_CAPABILITIES, Principal
 from schema.roles_pbac.passwords import PasswordRefused, PasswordRules
@@ -77,17 +78,26 @@ class Caller:
     device_id: str | None = None
 
 
-async def login_guest(state: AppState, tenant_id: int, caller: Caller, *, terms: Terms | None = None) -> Entered:
+async def login_guest(
+    state: AppState, tenant_id: int, caller: Caller, *, terms: Terms | None = None, challenge: str | None = None
+) -> Entered:
     """A new guest, and its session: no longer than `terms` or the tenant's policy allow. Raises TooManyAttempts,
-    AnonymousNotAllowed, NoSuchTenant, TenantSuspended, TooManyGuests."""
+    AnonymousNotAllowed, NoSuchTenant, TenantSuspended, TooManyGuests, ChallengeFailed, RefusedByHook, HookSilent."""
     await state.limiter.hit_anonymous(caller.address, tenant_id)
-    return await make_guest(state, tenant_id, caller, terms=terms)
+    return await make_guest(state, tenant_id, caller, terms=terms, challenge=challenge)
 
 
-async def make_guest(state: AppState, tenant_id: int, caller: Caller, *, terms: Terms | None = None) -> Entered:
+async def make_guest(
+    state: AppState, tenant_id: int, caller: Caller, *, terms: Terms | None = None, challenge: str | None = None
+) -> Entered:
     """The same, of an anonymous login that was counted already."""
     # Counted with sign-ups: a guest is a role that somebody makes for itself.
     await state.limiter.hit_role(caller.address, tenant_id)
+    async with state.passwords.turns, state.engine.connect() as connection:
+        tenant, _ = await get_open_tenant(state, connection, tenant_id)
+    asked = {"facade": caller.facade, "device_id": caller.device_id, "address": caller.address}
+    await ask_challenge(state, tenant, challenge, caller.address)
+    await ask_hook(state, tenant, "before_guest_login", asked)
     async with state.passwords.turns, state.engine.begin() as connection:
         tenant, _ = await get_open_tenant(state, connection, tenant_id)
         limit = tenant.guests.max_guests
@@ -96,6 +106,8 @@ async def make_guest(state: AppState, tenant_id: int, caller: Caller, *, terms: 
         role = await insert_guest(connection, tenant_id, public_id=state.random(12).hex(), now=moment(state))
         principal = await read_principal(connection, tenant, role, "")
         session, tokens = await begin_session(state, connection, principal, guest_terms(state, tenant, caller, terms))
+        told = {"roleid": role.role_id, "id": role.public_id, "facade": caller.facade}
+        await tell_hook(connection, tenant, "after_guest_login", told, moment(state))
     log.info("guest %d came to tenant %d", role.role_id, tenant_id)
     return Entered(replace(principal, session_id=session.session_id), session, tokens)
 
@@ -212,7 +224,8 @@ async def convert(
     state: AppState, claims: Claims, login: str, password: str, caller: Caller, *, name: str | None = None
 ) -> Principal:
     """The guest of the session as an account: its id, its rows and its sessions stay, and their tokens go on. Raises
-    TokenRevoked, NotAGuest, RegistrationClosed, LoginInUse, BadField, WeakPassword, TooManyAttempts, TooBusy."""
+    TokenRevoked, NotAGuest, RegistrationClosed, LoginInUse, BadField, WeakPassword, TooManyAttempts, TooBusy,
+    RefusedByHook, HookSilent."""
     guest = await _get_guest(state, claims)
     account = await _new_account(state, guest.tenant_id, login, password, caller, name)
     return await _convert(state, guest, account)
@@ -314,6 +327,10 @@ async def _get_registering(state: AppState, connection: AsyncConnection, tenant_
 
 
 async def _convert(state: AppState, guest: Principal, account: NewAccount) -> Principal:
+    told = {"roleid": guest.role_id, "id": guest.public_id, "login": account.login}
+    async with state.passwords.turns, state.engine.connect() as connection:
+        tenant = await _get_registering(state, connection, guest.tenant_id)
+    await ask_hook(state, tenant, "before_conversion", told)
     async with state.passwords.turns, state.engine.connect() as connection:
         await set_actor(connection, guest.role_id)
         tenant = await _get_registering(state, connection, guest.tenant_id)
@@ -330,6 +347,7 @@ async def _convert(state: AppState, guest: Principal, account: NewAccount) -> Pr
             # What was tried is undone with the connection's transaction.
             raise _refusal(converted)
         principal = await read_principal(connection, tenant, converted.role, guest.session_id)
+        await tell_hook(connection, tenant, "after_conversion", told, moment(state))
         await commit(connection)
     drop_sessions(state, converted.session_ids)
     log.info("guest %d of tenant %d is an account", guest.role_id, guest.tenant_id)

@@ -158,6 +158,39 @@ class AdoptionRefused(AuthError):
     status = 409
 
 
+class RefusedByHook(AuthError):
+    """The tenant was asked, and does not want it. What it says is the sentence."""
+
+    code = "REFUSED_BY_HOOK"
+    status = 403
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason or "The tenant has refused this.")
+
+
+class HookSilent(AuthError):
+    """The tenant was asked, and did not answer in time. Nothing was changed."""
+
+    code = "HOOK_SILENT"
+    status = 503
+
+    def __init__(self) -> None:
+        super().__init__("The tenant cannot be asked at the moment. Try again shortly.")
+
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": "5"}
+
+
+class ChallengeFailed(AuthError):
+    """The tenant sets visitors a challenge, and none, or not the right one, was met."""
+
+    code = "CHALLENGE_FAILED"
+    status = 403
+
+    def __init__(self) -> None:
+        super().__init__("The challenge was not met.")
+
+
 class RootStays(AuthError):
     """The tenant's root role cannot delete itself."""
 

@@ -24,6 +24,7 @@ from db.records import Tenant
 from db.secrets import MasterKey
 from db.tenants import list_tenants
 from gateway.auth.adoption import owner_columns
+from gateway.hooks import tell_hook
 from gateway.state import Tenants
 
 BATCH_SIZE: Final = 100
@@ -107,7 +108,10 @@ async def _sweep_batch(
     if not due:
         return 0, 0
     await _part_with_rows(tenants, tenant, due)
-    return len(due), len(await delete_guests(connection, due, alive=alive))
+    gone = await delete_guests(connection, due, alive=alive)
+    if gone:
+        await tell_hook(connection, tenant, "after_expiry", {"roleids": list(gone)}, now)
+    return len(due), len(gone)
 
 
 async def _part_with_rows(tenants: Tenants, tenant: Tenant, role_ids: tuple[int, ...]) -> None:

@@ -329,6 +329,7 @@ def built(databases: Databases) -> BuiltShelter:
     return BuiltShelter.build(databases)
 
 
+@pytest.mark.timeout(600)
 def test_guests_keep_what_they_have_whatever_happens(databases: Databases, built: BuiltShelter) -> None:
     GuestMachine.databases, GuestMachine.built = databases, built
 
