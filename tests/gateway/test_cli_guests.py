@@ -1,6 +1,7 @@
 """`ostiary guests`: what an operator chooses for the guests of a tenant, beside a running gateway."""
 
 import re
+from collections.abc import Iterator
 
 import pytest
 
@@ -8,6 +9,13 @@ from tests.commands import ostiary
 from tests.gateways import Gateway
 
 pytestmark = pytest.mark.server
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """A gateway that nobody else asks: what is chosen here makes classes, which others count."""
+    with Gateway.start(tmp_path_factory.mktemp("guests")) as running:
+        yield running
 
 
 def guests(gateway: Gateway, *words: str) -> str:
