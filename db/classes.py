@@ -115,6 +115,16 @@ async def list_handed_on(connection: AsyncConnection, tenant_id: int, role_id: i
     return frozenset((await connection.execute(query)).scalars())
 
 
+async def list_memberships(connection: AsyncConnection, tenant_id: int, role_id: int) -> frozenset[int]:
+    """The classes that a role is in by itself, without those that have been handed on to it from above."""
+    if not is_identity(tenant_id) or not is_identity(role_id):
+        return frozenset()
+    query = select(tables.role_membership.c.class_id).where(
+        tables.role_membership.c.tenant_id == tenant_id, tables.role_membership.c.role_id == role_id
+    )
+    return frozenset((await connection.execute(query)).scalars())
+
+
 async def insert_memberships(
     connection: AsyncConnection, tenant_id: int, *, role_ids: Iterable[int], class_ids: Iterable[int]
 ) -> None:

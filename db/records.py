@@ -67,6 +67,7 @@ class Tenant:
     conceal_logins: bool | None = None
     rule_choice: RuleChoice = "add_up"
     guests: GuestPolicy = GuestPolicy(registration=False)
+    only_trusted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

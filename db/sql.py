@@ -5,11 +5,12 @@ type checker refuses anything else.
 """
 
 import re
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, LiteralString
 
 _PLACE: Final = re.compile(r"\{(\w+)\}")
+_CONCATENATED: Final = " || "
 _GRAPHQL_NAME: Final = re.compile(r"[_A-Za-z][_0-9A-Za-z]*")
 
 
@@ -99,21 +100,26 @@ def _graphql_name(text: str) -> str:
 
 
 def concatenate(parts: Iterable[Sql]) -> Sql:
-    """The parts joined by `||`, constants that stand side by side made one."""
-    merged: list[Sql] = []
+    """The parts joined by `||`, constants that stand side by side made one.
+
+    >>> concatenate([json_text("["), concatenate([json_text("]"), name("a")])]).pieces
+    ("'[]'", ' || ', '"a"')
+    """
+    pieces: list[str | Slot] = []
     for part in parts:
-        text = _constant(part)
-        before = _constant(merged[-1]) if merged else None
-        if text is not None and before is not None:
-            merged[-1] = Sql((before[:-1] + text[1:],))
+        before = _constant(pieces[-1:], pieces[-2:-1])
+        after = _constant(part.pieces[:1], part.pieces[1:2])
+        if before is not None and after is not None:
+            pieces[-1:] = [before[:-1] + after[1:], *part.pieces[1:]]
         else:
-            merged.append(part)
-    return join(" || ", merged)
+            pieces += [_CONCATENATED, *part.pieces] if pieces else part.pieces
+    return Sql(tuple(pieces))
 
 
-def _constant(part: Sql) -> str | None:
-    match part.pieces:
-        case (str() as text,) if text.startswith("'") and text.endswith("'"):
+def _constant(piece: Sequence[str | Slot], neighbour: Sequence[str | Slot]) -> str | None:
+    """The constant at an end of a concatenation, where `neighbour` is what stands beside it, if anything."""
+    match (*piece, *neighbour):
+        case (str() as text,) | (str() as text, " || ") if text.startswith("'") and text.endswith("'"):
             return text
         case _:
             return None

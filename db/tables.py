@@ -68,6 +68,8 @@ tenant: Final = Table(
     Column("suspended", Boolean, nullable=False, server_default=text("false")),
     # Null leaves it to the gateway's setting.
     Column("conceal_logins", Boolean),
+    # Whether /query answers documents of `trusted_document` and no others.
+    Column("only_trusted", Boolean, nullable=False, server_default=text("false")),
     Column("version", BigInteger, nullable=False, server_default=text("1")),
     _created_at(),
     Column(
@@ -350,6 +352,20 @@ idempotency: Final = Table(
     Column("transaction_id", Text),
     Column("sealed_reply", Text),
     ForeignKeyConstraint(["tenant_id", "role_id"], ["role.tenant_id", "role.role_id"], ondelete="CASCADE"),
+)
+
+trusted_document: Final = Table(
+    "trusted_document",
+    metadata,
+    Column("document_id", Integer, Identity(), primary_key=True),
+    Column("tenant_id", Integer, ForeignKey("tenant.tenant_id", ondelete="CASCADE"), nullable=False),
+    Column("id", Text, CheckConstraint("id <> ''", name="id"), nullable=False),
+    Column("name", Text, nullable=False, server_default=""),
+    Column("digest", Text, nullable=False),
+    Column("query", Text, nullable=False),
+    _created_at(),
+    UniqueConstraint("tenant_id", "id"),
+    Index(None, "tenant_id", "digest"),
 )
 
 signing_key: Final = Table(

@@ -152,6 +152,24 @@ class TenantDatabase:
             else:
                 await transaction.rollback()
 
+    @asynccontextmanager
+    async def reading(self, *, statement_seconds: float) -> AsyncGenerator[Running]:
+        """One transaction that sees one moment, can change nothing, and in which a statement has less time than
+        elsewhere. Raises StoreError."""
+        async with self._link() as link:
+            transaction = link.connection.transaction(isolation="repeatable_read", readonly=True)
+            await transaction.start()
+            try:
+                running = Running(link)
+                await running.fetch(
+                    "select set_config('statement_timeout', $1, true)", [str(int(statement_seconds * 1000))]
+                )
+                yield running
+            except BaseException:
+                await _roll_back(link, transaction)
+                raise
+            await transaction.rollback()
+
     async def _fetch_text(self, text: str, arguments: Sequence[object]) -> bytes:
         link = self._connections.take() or await self._wait()
         try:

@@ -82,6 +82,12 @@ async def set_rule_choice(connection: AsyncConnection, tenant_id: int, rule_choi
     await announce_change(connection, tenant_id)
 
 
+async def set_only_trusted(connection: AsyncConnection, tenant_id: int, only_trusted: bool) -> None:  # noqa: FBT001
+    """Nothing; whether /query answers the tenant's trusted documents and no others."""
+    await connection.execute(_update(tenant_id).values(only_trusted=only_trusted))
+    await announce_change(connection, tenant_id)
+
+
 async def announce_change(connection: AsyncConnection, tenant_id: int) -> None:
     """Nothing; the tenant has a new version, and once the transaction commits every listener hears of it.
 
@@ -127,4 +133,5 @@ def _to_tenant(row: RowMapping, master_key: MasterKey) -> Tenant:
         conceal_logins=row["conceal_logins"],
         rule_choice=row["rule_choice"],
         guests=parse_guest_policy(row.get("guest_policy")),
+        only_trusted=row["only_trusted"],
     )

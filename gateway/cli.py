@@ -10,21 +10,20 @@ from typing import Annotated, Final, Literal, NoReturn, cast
 import asyncpg
 import orjson
 import typer
-from rich.console import Console
 from rich.syntax import Syntax
 from rich.table import Table
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.demo.load import load_flights_full
 from db.demo.policy import FLIGHTS
+from db.documents import TrustedDocument, delete_documents, insert_documents, list_documents
 from db.engines import control_engine, locate
 from db.errors import PublicError
 from db.migrate import is_current
 from db.passwords import hash_password
 from db.read_catalog import read_catalog
 from db.records import Role, Tenant
-from db.roles import find_login, insert_role, list_roles, set_password
+from db.roles import insert_role, list_roles, set_password
 from db.sessions import end_sessions_of_role
 from db.tenant_database import TenantDatabase
 from db.tenants import (
@@ -32,15 +31,18 @@ from db.tenants import (
     find_tenant,
     list_tenants,
     set_conceal_logins,
+    set_only_trusted,
     set_rule_choice,
     set_suspended,
 )
 from gateway.auth.principals import read_principal
 from gateway.cli_guests import guests_app
-from gateway.operating import TenantId, get_tenant, out, with_control
+from gateway.manifest import read_documents
+from gateway.operator import TenantId, err, get_login, get_tenant, out, with_control
 from gateway.plan_text import plan_text
+from gateway.policy_commands import policy_app
 from gateway.provision import Credentials, NoEmbeddedServer, create_tenant, generate_password, provision_demo
-from gateway.serve import Control, Observer, serve
+from gateway.serve import Control, Observer, run_loop, serve
 from gateway.settings import SettingsInvalid, load_settings
 from gateway.tenancy import NoSuchTenant, Tenants
 from schema.model import Model
@@ -64,11 +66,16 @@ tenants_app = typer.Typer(
 roles_app = typer.Typer(
     help="Add and list the roles of a tenant, who log in, and give them passwords.", no_args_is_help=True
 )
+documents_app = typer.Typer(
+    help="Register the documents that a tenant's clients may name by an id, and answer no others.",
+    no_args_is_help=True,
+)
 app.add_typer(tenants_app, name="tenant")
 app.add_typer(roles_app, name="role")
 app.add_typer(guests_app, name="guests")
+app.add_typer(documents_app, name="documents")
+app.add_typer(policy_app, name="policy")
 
-err = Console(stderr=True, highlight=False)
 Choice = Literal["yes", "no", "default"]
 _CHOICES: Final[Mapping[Choice, bool | None]] = {"yes": True, "no": False, "default": None}
 _LOGINS: Final = {True: "conceals its logins", False: "tells its logins", None: "does as the gateway's setting says"}
@@ -81,15 +88,6 @@ class VariablesUnreadable(PublicError):
 
     def __init__(self) -> None:
         super().__init__("The variables must be a JSON object, as in --variables '{\"limit\": 10}'.")
-
-
-class NoSuchLogin(PublicError):
-    """The tenant has no role with this login."""
-
-    code = "NO_SUCH_LOGIN"
-
-    def __init__(self, login: str, tenant_id: int) -> None:
-        super().__init__(f"No such role {login} for tenant {tenant_id}.")
 
 
 class UnknownRuleChoice(PublicError):
@@ -139,7 +137,7 @@ def run(
             progress=lambda table, rows: status.update(f"Loading {table}: {rows:,} rows"),
             ready=ready,
         )
-        asyncio.run(serve(settings, observer))
+        run_loop(serve(settings, observer))
 
 
 @app.command()
@@ -390,12 +388,75 @@ def role_password(
         tenant = await get_tenant(control, tenant_id)
         password = generate_password()
         async with control.engine.begin() as connection:
-            role = await _get_login(connection, tenant_id, login)
+            role = await get_login(connection, tenant_id, login)
             await set_password(connection, tenant_id, role.role_id, hash_password(password), role.role_id)
             await end_sessions_of_role(connection, role.role_id)
         return Credentials(tenant.name, tenant_id, login, password)
 
     _show_credentials([with_control(change)])
+
+
+@documents_app.command("add")
+def documents_add(
+    tenant_id: TenantId,
+    files: Annotated[list[Path], typer.Argument(help="Documents, or manifests of them with the ending .json.")],
+) -> None:
+    """Register documents; those that are registered already stay as they are."""
+    documents = read_documents(files)
+
+    async def add(control: Control) -> int:
+        await get_tenant(control, tenant_id)
+        async with control.engine.begin() as connection:
+            return len(await insert_documents(connection, tenant_id, documents))
+
+    out.print(f"{with_control(add)} of {len(documents)} documents are new to tenant {tenant_id}.")
+
+
+@documents_app.command("list")
+def documents_list(tenant_id: TenantId) -> None:
+    """List the documents of a tenant."""
+
+    async def read(control: Control) -> tuple[TrustedDocument, ...]:
+        await get_tenant(control, tenant_id)
+        async with control.engine.connect() as connection:
+            return await list_documents(connection, tenant_id)
+
+    table = Table("id", "name", "characters")
+    for document in with_control(read):
+        table.add_row(document.id, document.name, str(len(document.query)))
+    out.print(table)
+
+
+@documents_app.command("remove")
+def documents_remove(
+    tenant_id: TenantId, ids: Annotated[list[str], typer.Argument(help="The ids of the documents to let go of.")]
+) -> None:
+    """Let go of documents; where only trusted ones are answered they are answered no more."""
+
+    async def remove(control: Control) -> int:
+        await get_tenant(control, tenant_id)
+        async with control.engine.begin() as connection:
+            gone = await delete_documents(connection, tenant_id, ids)
+            await announce_change(connection, tenant_id)
+            return len(gone)
+
+    out.print(f"{with_control(remove)} documents of tenant {tenant_id} are gone.")
+
+
+@documents_app.command("only")
+def documents_only(
+    tenant_id: TenantId,
+    only: Annotated[bool, typer.Option("--on/--off", help="Answer trusted documents alone, or any.")] = True,  # noqa: FBT002
+) -> None:
+    """Let /query answer a tenant's trusted documents and no others; --off lets it answer any."""
+
+    async def change(control: Control) -> None:
+        await get_tenant(control, tenant_id)
+        async with control.engine.begin() as connection:
+            await set_only_trusted(connection, tenant_id, only)
+
+    with_control(change)
+    out.print(f"Tenant {tenant_id} answers {'trusted documents only' if only else 'any document'}.")
 
 
 @app.command()
@@ -414,7 +475,7 @@ def explain(
             tenant = await find_tenant(connection, tenant_id, control.master_key)
             if tenant is None:
                 raise NoSuchTenant(tenant_id)
-            role = await _get_login(connection, tenant_id, login)
+            role = await get_login(connection, tenant_id, login)
             principal = await read_principal(connection, tenant, role, session_id="")
         nothing = SchemaText(b"", "")
         tenants = Tenants(control.engine, control.master_key, nothing, Limits(), control.databases.resolve)
@@ -445,13 +506,6 @@ def _parse_variables(text: str) -> dict[str, object]:
     if not isinstance(value, dict):
         raise VariablesUnreadable
     return cast("dict[str, object]", value)
-
-
-async def _get_login(connection: AsyncConnection, tenant_id: int, login: str) -> Role:
-    role = await find_login(connection, tenant_id, login)
-    if role is None:
-        raise NoSuchLogin(login, tenant_id)
-    return role
 
 
 def _welcome(address: str, made: list[Credentials]) -> None:

@@ -13,7 +13,7 @@ from db.guests import count_live_guests, list_guests, set_guest_policy
 from db.records import Guest, GuestPolicy, Hook
 from gateway.auth.sweep import sweep_all, sweep_tenant
 from gateway.hooks import EVENTS, UnknownEvent, with_hook
-from gateway.operating import TenantId, get_tenant, out, with_control
+from gateway.operator import TenantId, get_tenant, out, with_control
 from gateway.serve import Control
 from gateway.tenancy import Tenants
 from schema.query.building.schema_text import SchemaText

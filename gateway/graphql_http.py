@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
-from typing import cast
+from typing import Final, cast
 
 import orjson
 from starlette.types import Receive, Scope, Send
@@ -90,15 +90,20 @@ class HttpLimits:
     body_timeout_seconds: float = 30.0
 
 
+MAX_DOCUMENT_ID_CHARACTERS: Final = 200
+
+
 @dataclass(slots=True)
 class GraphQLRequest:
-    """One request for an operation. `from_form` says that it came as a form, `by_get` that it may change nothing."""
+    """One request for an operation: by its text, by the id of its document, or by both. `from_form` says that it came
+    as a form, `by_get` that it may change nothing."""
 
     query: str
     variables: dict[str, object] = field(default_factory=dict[str, object])
     operation_name: str | None = None
     from_form: bool = False
     by_get: bool = False
+    document_id: str | None = None
 
 
 @dataclass(slots=True)
@@ -329,17 +334,37 @@ def _from_json(envelope: object) -> GraphQLRequest:
     if not isinstance(envelope, dict):
         raise EnvelopeInvalid("The body must be a JSON object with a member query.")
     members = cast("dict[str, object]", envelope)
+    extensions = members.get("extensions")
+    if extensions is not None and not isinstance(extensions, dict):
+        raise EnvelopeInvalid("The member extensions must be an object or null.")
+    document_id = _document_id(members.get("documentId"), cast("dict[str, object] | None", extensions))
     query = members.get("query")
+    if query is None and document_id is not None:
+        query = ""
     if not isinstance(query, str):
         raise EnvelopeInvalid("The member query is missing." if query is None else "The member query must be a text.")
     operation_name = members.get("operationName")
     if operation_name is not None and not isinstance(operation_name, str):
         raise EnvelopeInvalid("The member operationName must be a text or null.")
-    extensions = members.get("extensions")
-    if extensions is not None and not isinstance(extensions, dict):
-        raise EnvelopeInvalid("The member extensions must be an object or null.")
     variables = members.get("variables")
-    return GraphQLRequest(query, _read_variables(variables) if variables else _no_variables(variables), operation_name)
+    return GraphQLRequest(
+        query,
+        _read_variables(variables) if variables else _no_variables(variables),
+        operation_name,
+        document_id=document_id,
+    )
+
+
+def _document_id(named: object, extensions: Mapping[str, object] | None) -> str | None:
+    """The id of a document, as `documentId` or in the older way of Apollo's clients."""
+    if named is None and extensions:
+        persisted = extensions.get("persistedQuery")
+        named = cast("dict[str, object]", persisted).get("sha256Hash") if isinstance(persisted, dict) else None
+    if named is None:
+        return None
+    if not isinstance(named, str) or not 1 <= len(named) <= MAX_DOCUMENT_ID_CHARACTERS:
+        raise EnvelopeInvalid(f"The id of a document must be a text of 1 to {MAX_DOCUMENT_ID_CHARACTERS} characters.")
+    return named.removeprefix("sha256:")
 
 
 def _no_variables(variables: object) -> dict[str, object]:
@@ -360,11 +385,20 @@ def _read_variables(variables: object) -> dict[str, object]:
 
 
 def _from_fields(fields: Mapping[str, str], *, from_form: bool, by_get: bool) -> GraphQLRequest:
-    if "query" not in fields:
+    document_id = _document_id(fields.get("documentId") or None, _read_extensions(fields.get("extensions", "")))
+    if "query" not in fields and document_id is None:
         raise EnvelopeInvalid("The field query is missing.")
     text = fields.get("variables", "").strip()
     variables = _read_variables(text) if text else {}
-    return GraphQLRequest(fields["query"], variables, fields.get("operationName") or None, from_form, by_get)
+    operation_name = fields.get("operationName") or None
+    return GraphQLRequest(fields.get("query", ""), variables, operation_name, from_form, by_get, document_id)
+
+
+def _read_extensions(text: str) -> dict[str, object] | None:
+    value = parse_json(text.encode(), "The text of extensions") if text.strip() else None
+    if value is not None and not isinstance(value, dict):
+        raise EnvelopeInvalid("The field extensions must be an object or null.")
+    return cast("dict[str, object] | None", value)
 
 
 def _from_batch(envelopes: list[object], max_batch: int) -> list[GraphQLRequest]:

@@ -115,6 +115,8 @@ async def answer_latest(
 ) -> bytes:
     """`{"data":…}` for one request. What names a table or column that is gone is asked once more of the tables as they
     now are, if it only reads; a mutation is left to its caller. Raises PublicError."""
+    if loaded.documents.concern(request):
+        request = await loaded.documents.resolve(request)
     try:
         return await answer_query(loaded, principal, request, key, ledger)
     except CatalogOutdated:

@@ -14,11 +14,13 @@ from db.audit import insert_refusal
 from db.errors import PublicError
 from db.records import Rule, Tenant
 from db.rules import list_rules
+from db.tenant_database import TenantDatabase
 from db.tenants import find_tenant
 from gateway.auth.bearer import authenticate
 from gateway.auth.login import role_token
 from gateway.auth.refusals import TokenRevoked
 from gateway.auth.replies import address_of
+from gateway.documents import DocumentNotFound
 from gateway.errors import JsonObject, graphql_errors
 from gateway.graphql_http import (
     GraphQLRequest,
@@ -120,6 +122,9 @@ class ControlEndpoint:
     async def _execute(
         self, scope: Scope, state: AppState, principal: Principal, request: GraphQLRequest, media_type: MediaType
     ) -> Reply:
+        if request.document_id is not None and not request.query:
+            # Documents are those of /query; what few use is not worth keeping.
+            raise DocumentNotFound
         schema = control_schema()
         document = read_document(request.query, state.document_limits)
         validate_document(schema.core, document)
@@ -209,7 +214,20 @@ def _lent(state: AppState, principal: Principal, address: str) -> Lent:
         if not principal.bypasses_policy:
             await state.limiter.hit_role(address, principal.tenant_id)
 
-    return Lent(tenant_model, introspect, refresh, issue_token, state.passwords.hash, state.passwords.verify, hold_back)
+    async def tenant_database() -> TenantDatabase:
+        return (await state.tenants.get(principal.tenant_id, principal.tenant_version)).database
+
+    passwords = state.passwords
+    return Lent(
+        tenant_model,
+        introspect,
+        refresh,
+        issue_token,
+        passwords.hash,
+        passwords.verify,
+        hold_back,
+        tenant_database,
+    )
 
 
 class ArgumentInvalid(PublicError):

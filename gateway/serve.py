@@ -3,7 +3,8 @@
 import asyncio
 import signal
 import socket
-from collections.abc import AsyncGenerator, Callable, Generator
+import sys
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -70,6 +71,18 @@ async def open_control(
             yield Control(databases, engine, master_key)
         finally:
             await engine.dispose()
+
+
+def run_loop(serving: Coroutine[None, None, None]) -> None:
+    """Nothing; returns when the coroutine does. On the loop made of libuv where there is one: with asyncio's own a
+    small query costs a third more."""
+    factory = None
+    if sys.platform != "win32":
+        import uvloop
+
+        factory = uvloop.new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(serving)
 
 
 async def serve(settings: Settings, observer: Observer) -> None:
@@ -152,7 +165,6 @@ class _Server(uvicorn.Server):
 def _uvicorn_config(app: object) -> uvicorn.Config:
     return uvicorn.Config(
         app,  # pyright: ignore[reportArgumentType]
-        loop="auto",
         http="httptools",
         ws="none",
         lifespan="off",

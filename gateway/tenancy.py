@@ -18,6 +18,7 @@ from db.rules import list_rules
 from db.secrets import MasterKey
 from db.tenant_database import TenantDatabase
 from db.tenants import find_tenant
+from gateway.documents import Documents, trusted_documents
 from schema.bounded import Bounded
 from schema.expression.predicate import Predicate
 from schema.grants import Grant
@@ -75,6 +76,7 @@ class LoadedTenant:
     limits: Limits
     cursors: CursorKey
     clock: Callable[[], float] = time.time
+    documents: Documents = field(default_factory=Documents)
     views: LRUCache[str, RoleView] = field(default_factory=lambda: LRUCache(MAX_VIEWS))
     #: By which a change of the database is noticed; see db.catalog_mark.
     catalog_mark: str = ""
@@ -295,6 +297,7 @@ class Tenants:
             self._limits,
             cursors,
             self._clock,
+            Documents(trusted_documents(self._engine, tenant_id), only_trusted=tenant.only_trusted),
             catalog_mark=mark,
         )
 

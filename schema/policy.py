@@ -19,6 +19,7 @@ from schema.errors import AccessDenied, OperationError
 from schema.expression.check import check_expression
 from schema.expression.parse import parse_expression
 from schema.expression.predicate import ALWAYS, Constant, Predicate
+from schema.expression.syntax import Expression
 from schema.grants import UNBOUND, Grant, GrantPart
 from schema.model import Entity, Model
 from schema.principal import Principal
@@ -51,8 +52,7 @@ class RuleFault:
 def compile_policy(rules: Sequence[Rule], model: Model, *, tenant_id: int, choice: RuleChoice = "add_up") -> "Policy":
     """The policy of one tenant on its own tables. Rules of another tenant take no part, and the names of control
     targets never mean a table of the tenant. Filters are compiled when first needed."""
-    targets = _functions_by_target(model) | _tables_by_target(model)
-    resolved = _resolve(rules, tenant_id, targets, skipped=frozenset(CONTROL_TARGETS))
+    resolved = _resolve(rules, tenant_id, targets_of(model), skipped=frozenset(CONTROL_TARGETS))
     return Policy(tenant_id, model, resolved, choice)
 
 
@@ -63,6 +63,11 @@ def compile_control_policy(
     may well have a table `roles`."""
     others = frozenset(target for rule in rules for target in rule.targets if target not in CONTROL_TARGETS)
     return Policy(tenant_id, model, _resolve(rules, tenant_id, CONTROL_TARGETS, skipped=others), choice)
+
+
+def targets_of(model: Model) -> dict[str, TableName]:
+    """Every spelling by which a rule may name something of a tenant's own."""
+    return _functions_by_target(model) | _tables_by_target(model)
 
 
 def _resolve(
@@ -111,6 +116,18 @@ class _Resolved:
         return not self.rule.filter.strip() and self.rule.options == NO_OPTIONS
 
 
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """How a grant comes about. Of the rules in scope that grant the capability on the target, some are `fitting`: their
+    filters and options suit it. Those that are `counting` have a part of the grant each, in the same order. Where none
+    of them is asked, because the role may nothing or everything, all are empty."""
+
+    grant: Grant | None = None
+    fitting: tuple[Rule, ...] = ()
+    counting: tuple[Rule, ...] = ()
+    is_ambiguous: bool = False
+
+
 @dataclass(slots=True)
 class _Scopes:
     """Rules by whom they are for, so that looking for those of a principal passes by all the others."""
@@ -148,6 +165,7 @@ class Policy:
         self._choice: RuleChoice = choice
         self._model = model
         self._rules = resolved_rules
+        self._by_id = {resolved.rule.rule_id: resolved for resolved in resolved_rules}
         self._all = _Scopes()
         self._granting: dict[tuple[TableName, str], _Scopes] = {}
         self._parts: dict[tuple[int, TableName], GrantPart | _Fault] = {}
@@ -219,23 +237,51 @@ class Policy:
                     faults.append(RuleFault(rule.rule_id, written, compiled.message))
         return tuple(faults)
 
-    def _find_grant(self, principal: Principal, target: TableName, capability: str) -> Grant | None:
+    def decide(self, principal: Principal, target: TableName, capability: str) -> Decision:
+        """The grant, and how it comes about."""
         # Also root and administrators are nobody in another tenant.
         if principal.tenant_id != self._tenant_id or not principal.may(capability):
-            return None
+            return Decision()
         if principal.bypasses_policy:
-            return UNBOUND
+            return Decision(UNBOUND)
         scopes = self._granting.get((target, capability))
         if scopes is None:
-            return None
+            return Decision()
         fitting = [each for each in scopes.of(principal) if not isinstance(self._part(each.rule, target), _Fault)]
-        if self._choice == "most_specific":
-            fitting = _most_specific(principal, fitting)
-        parts = [self._part(each.rule, target) for each in fitting]
+        counting = _most_specific(principal, fitting) if self._choice == "most_specific" else fitting
+        parts = [self._part(each.rule, target) for each in counting]
         grant = Grant(tuple(part for part in parts if not isinstance(part, _Fault)))
-        if self._choice == "most_specific" and len(grant.parts) > 1:
-            raise RulesAmbiguous(capability, str(target), grant)
-        return grant if grant.parts else None
+        return Decision(
+            grant if grant.parts else None,
+            tuple(each.rule for each in fitting),
+            tuple(each.rule for each in counting),
+            is_ambiguous=self._choice == "most_specific" and len(grant.parts) > 1,
+        )
+
+    def rules_for(self, principal: Principal) -> tuple[Rule, ...]:
+        """The rules in scope, whatever they are about."""
+        return tuple(each.rule for each in self._all.of(principal)) if principal.tenant_id == self._tenant_id else ()
+
+    def targets_of(self, rule: Rule) -> frozenset[TableName]:
+        """What the targets of one of its rules stand for."""
+        found = self._by_id.get(rule.rule_id)
+        return frozenset(target for _, target in found.targets) if found is not None else frozenset()
+
+    def rank(self, rule: Rule, principal: Principal) -> tuple[int, bool]:
+        """How specific one of its rules is for a principal that it is for: 0 where it lists the role, 1 a class, 2
+        neither; and whether it has several targets."""
+        return self._by_id[rule.rule_id].rank(principal)
+
+    def find_fault(self, rule: Rule, target: TableName) -> str | None:
+        """Why a rule gives nothing on one of its targets, if it does not."""
+        part = self._part(rule, target)
+        return part.message if isinstance(part, _Fault) else None
+
+    def _find_grant(self, principal: Principal, target: TableName, capability: str) -> Grant | None:
+        decision = self.decide(principal, target, capability)
+        if decision.is_ambiguous and decision.grant is not None:
+            raise RulesAmbiguous(capability, str(target), decision.grant)
+        return decision.grant
 
     def _part(self, rule: Rule, target: TableName) -> GrantPart | _Fault:
         """What a rule gives on a target, or why it gives nothing. Compiled once."""
@@ -251,7 +297,7 @@ class Policy:
         def condition(text: str) -> Predicate:
             if not text.strip():
                 return ALWAYS
-            return check_expression(parse_expression(text), entity, self._model, _constant, under_grant=False)
+            return check_rule_expression(parse_expression(text), entity, self._model)
 
         try:
             return compile_options(rule.options, entity, condition(rule.filter), condition)
@@ -310,6 +356,11 @@ def _most_specific(principal: Principal, rules: list[_Resolved]) -> list[_Resolv
     best = min((each.rank(principal) for each in rules), default=None)
     candidates = [each for each in rules if each.rank(principal) == best]
     return [each for each in candidates if each.is_unconditional][:1] or candidates
+
+
+def check_rule_expression(expression: Expression, entity: Entity, model: Model) -> Predicate:
+    """The predicate that an expression of a rule, or a part of one, is on rows of the entity. It sees rows whole."""
+    return check_expression(expression, entity, model, _constant, under_grant=False)
 
 
 def _constant(_: int, value: object, pg_type: PgType, coerce: Callable[[object], object]) -> Constant:

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.classes import insert_class
 from db.engines import control_engine
+from db.errors import DatabaseUnavailable
 from db.passwords import hash_password, verify_password
 from db.records import Role, Rule, Tenant
 from db.roles import find_role, insert_role, list_children
@@ -209,7 +210,10 @@ class Control:
         async def hold_back() -> None:
             return None
 
-        return Lent(tenant_model, introspect, refresh, issue_token, hashed, verified, hold_back)
+        async def tenant_database() -> Any:
+            raise DatabaseUnavailable
+
+        return Lent(tenant_model, introspect, refresh, issue_token, hashed, verified, hold_back, tenant_database)
 
 
 async def add_tenant(engine: AsyncEngine, name: str) -> tuple[int, int]:

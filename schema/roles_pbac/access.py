@@ -87,6 +87,10 @@ class ControlPolicy:
             raise AccessDenied(capability, str(table))
         return all_of(IN_TENANT, self._rules.grant(principal, table, capability))
 
+    def sees_all(self, principal: Principal, table: TableName) -> bool:
+        """Whether the principal may see every row of its tenant in one of the three targets."""
+        return principal.bypasses_policy or self._granted(principal, table) == IN_TENANT
+
     def grants(self, principal: Principal) -> "ControlGrants":
         """The same, for one principal."""
         return ControlGrants(self, principal)

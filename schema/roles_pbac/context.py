@@ -25,6 +25,7 @@ from schema.errors import OperationError
 from schema.model import Model
 from schema.principal import Principal
 from schema.roles_pbac.access import ControlPolicy
+from schema.roles_pbac.explained.asked import Database
 from schema.roles_pbac.passwords import PasswordRules
 
 # Selections can multiply rows, and the doors live on the same few connections.
@@ -54,7 +55,7 @@ class Lent:
     """What the gateway does for this schema: `tenant_model` gives the model of the tenant's database, `introspect`
     the query schema as the principal sees it (after reading the database again where asked to), `issue_token` an
     access token for a role of the tenant, or a refusal; passwords are worked on in threads. `hold_back` refuses who
-    has made too many roles, or set too many passwords, of late."""
+    has made too many roles, or set too many passwords, of late. `tenant_database` is the tenant's, for reading."""
 
     tenant_model: Callable[[], Awaitable[Model]]
     introspect: Callable[[bool], Awaitable[object]]
@@ -63,6 +64,7 @@ class Lent:
     hash_password: Callable[[str], Awaitable[str]]
     verify_password: Callable[[str, str], Awaitable[bool]]
     hold_back: Callable[[], Awaitable[None]]
+    tenant_database: Callable[[], Awaitable[Database]]
 
 
 class Transaction:

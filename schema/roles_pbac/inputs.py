@@ -58,6 +58,13 @@ class PolicyRuleInput:
     )
 
 
+@strawberry.input(name="policy_ruleChange", description="A rule to be made, changed (with `ruleid`) or removed.")
+class PolicyRuleChange:
+    ruleid: strawberry.ID | None = strawberry.UNSET
+    input: PolicyRuleInput | None = strawberry.UNSET
+    remove: bool | None = strawberry.UNSET
+
+
 @strawberry.input(name="role_contactinfoInput")
 class RoleContactinfoInput:
     roleid: strawberry.ID

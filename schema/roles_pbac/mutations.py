@@ -6,6 +6,7 @@ from typing import Annotated, TypeVar
 import strawberry
 
 from schema.roles_pbac import classes, contactinfo, roles, rules
+from schema.roles_pbac.documents import TrustedDocumentInput, add_documents, remove_documents
 from schema.roles_pbac.errors import BadInput
 from schema.roles_pbac.fields import ControlInfo
 from schema.roles_pbac.inputs import OnConflict, PolicyRuleInput, RoleClassInput, RoleContactinfoInput, RoleInput
@@ -129,3 +130,13 @@ class Mutation:
         row = await read_row(info, "role_contactinfo", role_id)
         await contactinfo.remove_contactinfo(info.context, role_id)
         return row
+
+    @strawberry.mutation(description="Registers documents, and gives the ids of those that are new; for root.")
+    async def add_trusted_documents(
+        self, info: ControlInfo, given: Annotated[list[TrustedDocumentInput], strawberry.argument(name="input")]
+    ) -> list[str | None] | None:
+        return [*await add_documents(info, given)]
+
+    @strawberry.mutation(description="Lets go of documents, and gives the ids of those that were there; for root.")
+    async def remove_trusted_documents(self, info: ControlInfo, ids: list[str]) -> list[str | None] | None:
+        return [*await remove_documents(info, ids)]

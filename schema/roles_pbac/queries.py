@@ -8,6 +8,7 @@ from schema.roles_pbac.aggregates import Aggregates
 from schema.roles_pbac.errors import RootOnly
 from schema.roles_pbac.fields import ControlInfo, Filter, Limit, Offset, Ordering
 from schema.roles_pbac.guests import Guests
+from schema.roles_pbac.policy import Policy
 from schema.roles_pbac.rows import read_aggregates, read_rows
 from schema.roles_pbac.types import (
     AuditEntry,
@@ -71,6 +72,10 @@ class Query:
         if not info.context.principal.is_root:
             raise RootOnly("Guests")
         return Guests()
+
+    @strawberry.field(name="Policy", description="What the policy says, and why, for those who may see its rules.")
+    def policy(self) -> Policy | None:
+        return Policy()
 
     @strawberry.field(name="Utility")
     def utility(self) -> Utility | None:

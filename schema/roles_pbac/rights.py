@@ -27,9 +27,14 @@ def check_addition(principal: Principal, capabilities: frozenset[str], before: f
 
 def check_rule_capabilities(principal: Principal, capabilities: frozenset[str]) -> None:
     """Raises BadInput for what no rule can grant, CapabilityNotHeld for what this principal cannot let it grant."""
+    check_grantable(capabilities)
+    _check_held(principal, capabilities)
+
+
+def check_grantable(capabilities: frozenset[str]) -> None:
+    """Raises BadInput for what no rule can grant."""
     for capability in sorted(capabilities - RULE_CAPABILITIES):
         raise BadInput(f"A rule cannot grant {capability!r}: it is for roles alone.")
-    _check_held(principal, capabilities)
 
 
 def _check_held(principal: Principal, capabilities: frozenset[str]) -> None:

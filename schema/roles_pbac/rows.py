@@ -1,27 +1,25 @@
 """Reading rows of CONTROL_MODEL: what is selected below a root field is one statement, by the compiler of /query."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.catalog import TableName
-from db.errors import InvalidValue
-from db.sql import Statement
 from schema.errors import AccessDenied, PolicyViolated
-from schema.expression.predicate import NEVER, Constant, Lifted, Predicate
+from schema.expression.predicate import NEVER, Constant, Predicate
 from schema.model import Entity
 from schema.query.building.schema import QuerySchema, RootField
 from schema.query.compiler import bind
-from schema.query.plan import Aggregate, Aggregates, Plan, Read, RootOutput
+from schema.query.plan import Aggregate, Aggregates, ColumnOutput, Plan, Read, RootOutput
 from schema.query.planning.aggregates import plan_aggregates
 from schema.query.planning.context import Planning
 from schema.query.planning.reads import plan_list
 from schema.query.rendering.statement import render_query
 from schema.roles_pbac.access import IN_TENANT, VIEW_CAPABILITIES
+from schema.roles_pbac.arguments import timed
 from schema.roles_pbac.context import ControlContext
 from schema.roles_pbac.control_model import CONTROL_MODEL
 from schema.roles_pbac.errors import NoSuchRow
@@ -54,6 +52,18 @@ async def read_aggregates(info: ControlInfo) -> Any:
             _checked(output.read.entity, output.read)
     async with info.context.transaction.use() as connection:
         return await _fetch(info.context, connection, node, info.variables)
+
+
+async def find_visible(context: ControlContext, connection: AsyncConnection, table: TableName) -> frozenset[int] | None:
+    """The keys of the rows of a table that the caller may see; None for all of its tenant. Raises AccessDenied where no
+    row could ever be among them."""
+    entity = CONTROL_MODEL.by_table[table]
+    if context.policy.sees_all(context.principal, table):
+        return None
+    [key] = entity.table.primary_key
+    grant = context.policy.grant(context.principal, table)
+    read = _checked(entity, Read(entity, grant, outputs=(ColumnOutput("key", entity.columns[key], as_id=False),)))
+    return frozenset(row["key"] for row in await _fetch(context, connection, read, {}))
 
 
 async def require_before(
@@ -115,24 +125,6 @@ async def _fetch(
     context: ControlContext, connection: AsyncConnection, node: Read | Aggregates, variables: Mapping[str, object]
 ) -> Any:
     statement = render_query(Plan("query", (RootOutput(ROWS, node),)), CONTROL_MODEL)
-    arguments = _timed(statement, bind(statement, variables, context.principal))
+    arguments = timed(statement, bind(statement, variables, context.principal))
     result = await connection.exec_driver_sql(statement.text, tuple(arguments))
     return orjson.loads(result.scalar_one())["data"][ROWS]
-
-
-def _timed(statement: Statement, arguments: Sequence[object]) -> list[object]:
-    """The arguments as the driver takes them on connections of SQLAlchemy, where moments are no texts."""
-    return [
-        _moment(value) if isinstance(source, Constant | Lifted) and source.type.base == "timestamptz" else value
-        for source, value in zip(statement.sources, arguments, strict=True)
-    ]
-
-
-def _moment(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    try:
-        moment = datetime.fromisoformat(value.strip())
-    except ValueError:
-        raise InvalidValue("That is not a moment in ISO 8601 form.") from None
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

@@ -72,9 +72,17 @@ async def remove_rule(context: ControlContext, rule_id: int) -> None:
 async def read_rule_input(context: ControlContext, given: PolicyRuleInput, before: Rule | None) -> Rule:
     """The rule as it is to be, all of it checked but for who its roles and classes are. Raises BadInput,
     CapabilityNotHeld, and what a bad filter raises."""
+    wanted = wanted_rule(context.tenant.tenant_id, given, before)
+    rights.check_rule_capabilities(context.principal, wanted.capabilities)
+    check_rule(wanted, await context.lent.tenant_model())
+    return wanted
+
+
+def wanted_rule(tenant_id: int, given: PolicyRuleInput, before: Rule | None) -> Rule:
+    """The rule that an input describes. Raises BadInput."""
     wanted = Rule(
         rule_id=before.rule_id if before else 0,
-        tenant_id=context.tenant.tenant_id,
+        tenant_id=tenant_id,
         name=required(given.name, "name"),
         filter=_text(given.filter, before.filter if before else ""),
         capabilities=_names(given.capabilities, before.capabilities if before else frozenset()),
@@ -88,8 +96,6 @@ async def read_rule_input(context: ControlContext, given: PolicyRuleInput, befor
     if not wanted.targets:
         raise BadInput("A rule needs at least one target.")
     rights.check_known(wanted.capabilities)
-    rights.check_rule_capabilities(context.principal, wanted.capabilities)
-    check_rule(wanted, await context.lent.tenant_model())
     return wanted
 
 

@@ -3,6 +3,7 @@
 import strawberry
 
 from schema.roles_pbac.anonymous import disable_anonymous_logins, enable_anonymous_logins, find_nobody
+from schema.roles_pbac.documents import TrustedDocument, only_trusted_documents, read_documents
 from schema.roles_pbac.errors import AdministratorsOnly, RootOnly
 from schema.roles_pbac.fields import ControlInfo, GenericScalar
 
@@ -34,3 +35,11 @@ class Utility:
         async with context.transaction.use() as connection:
             nobody = await find_nobody(connection, context.tenant.tenant_id)
         return GenericScalar(nobody.role_id if nobody and not nobody.deleted else False)
+
+    @strawberry.field(description="The documents that requests may name by their ids; for root.")
+    async def trusted_documents(self, info: ControlInfo) -> list[TrustedDocument | None] | None:
+        return [*await read_documents(info)]
+
+    @strawberry.field(description="Whether /query answers trusted documents and no others; for root.")
+    async def only_trusted_documents(self, info: ControlInfo, enable: bool | None = strawberry.UNSET) -> bool | None:  # noqa: FBT001
+        return await only_trusted_documents(info, enable)

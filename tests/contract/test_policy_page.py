@@ -16,10 +16,11 @@ from tests.worlds import World
 pytestmark = pytest.mark.server
 
 LINE = re.compile(r"(\w+) (sees|can|cannot)(?: (\w+))?(?: where ([^:]+))?(?: at (\S+))?:(.*)")
-RECIPES = {
+SECTIONS = {
     heading: {block.language: block.text for block in blocks}
     for heading, blocks in groupby(blocks_of(read_document("docs/policy.md")), key=lambda block: block.heading)
 }
+RECIPES = {heading: blocks for heading, blocks in SECTIONS.items() if "sql" in blocks}
 
 
 @pytest.fixture

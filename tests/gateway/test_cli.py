@@ -69,7 +69,7 @@ def test_help_names_every_command_and_nothing_is_left_untold() -> None:
         [sys.executable, "-m", "gateway", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
     )
 
-    for command in ("run", "check", "migrate", "demo", "explain", "tenant", "role"):
+    for command in ("run", "check", "migrate", "demo", "explain", "tenant", "role", "documents"):
         assert re.search(rf"│ {command}\s+\S", outcome.stdout), command
 
 
@@ -87,6 +87,10 @@ def test_help_names_every_command_and_nothing_is_left_untold() -> None:
             "role add",
             "role list",
             "role password",
+            "documents add",
+            "documents list",
+            "documents remove",
+            "documents only",
         ),
     ],
 )
@@ -328,3 +332,25 @@ def test_the_rules_of_a_tenant_go_together_as_the_operator_chooses(run: Run, ten
 
     assert (chosen.code, chosen.out) == (0, f"The rules of tenant {tenant_id}: most_specific.\n")
     assert refused.sentence == "The rules of a tenant go together in one of these ways: add_up, most_specific."
+
+
+def test_documents_are_added_listed_removed_and_made_the_only_ones(run: Run, tenant_id: str, tmp_path: Path) -> None:
+    document = tmp_path / "Films.graphql"
+    document.write_text("{ film { id } }", encoding="utf-8")
+
+    added = run("documents", "add", tenant_id, str(document))
+    again = run("documents", "add", tenant_id, str(document))
+    listed = run("documents", "list", tenant_id)
+    [digest] = re.findall(r"[0-9a-f]{64}", listed.out)
+    only = run("documents", "only", tenant_id)
+    any_ = run("documents", "only", tenant_id, "--off")
+    removed = run("documents", "remove", tenant_id, digest)
+    missing = run("documents", "add", tenant_id, str(tmp_path / "none.graphql"))
+
+    assert added.out == f"1 of 1 documents are new to tenant {tenant_id}.\n"
+    assert again.out == f"0 of 1 documents are new to tenant {tenant_id}.\n"
+    assert re.search(r"│ Films\s+│ 15\s+│", listed.out)
+    assert only.out == f"Tenant {tenant_id} answers trusted documents only.\n"
+    assert any_.out == f"Tenant {tenant_id} answers any document.\n"
+    assert removed.out == f"1 documents of tenant {tenant_id} are gone.\n"
+    assert (missing.code, missing.error) == (1, f"{tmp_path}/none.graphql holds no documents: it cannot be read.\n")

@@ -1,6 +1,7 @@
 """The gateway as a process, from the first start to the last signal."""
 
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -65,3 +66,11 @@ def test_a_port_in_use_is_told_in_one_sentence(gateway: Gateway, tmp_path: Path)
         Gateway.start(tmp_path / "other", port=port)
 
     assert str(told.value).strip() == f"Cannot listen on 127.0.0.1:{port}: address already in use."
+
+
+@pytest.mark.server
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what a process has loaded")
+def test_it_serves_on_the_loop_made_of_libuv(gateway: Gateway) -> None:
+    loaded = Path(f"/proc/{gateway.process.pid}/maps").read_text(encoding="utf-8")
+
+    assert "/uvloop/loop." in loaded

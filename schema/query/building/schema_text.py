@@ -4,7 +4,9 @@ import hashlib
 from dataclasses import dataclass
 
 import orjson
-from graphql import GraphQLSchema, introspection_from_schema, print_schema
+from graphql import GraphQLSchema, print_schema
+
+from schema.query.building.introspection import introspection_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,5 +19,5 @@ class SchemaText:
 
 def schema_text(schema: GraphQLSchema) -> SchemaText:
     """Both forms of a schema. The SDL names its root types, as the contract's clients read it."""
-    body = orjson.dumps({"gql": print_schema(schema), "json": dict(introspection_from_schema(schema))})
+    body = orjson.dumps({"gql": print_schema(schema), "json": orjson.Fragment(introspection_of(schema))})
     return SchemaText(body, hashlib.sha256(body).hexdigest()[:32])

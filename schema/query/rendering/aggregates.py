@@ -7,7 +7,7 @@ from schema.expression.predicate import ALWAYS
 from schema.expression.totality import any_aggregate, can_raise
 from schema.query.plan import Aggregate, Aggregates, ColumnOutput, Fixed, FlatColumn, Read, Summary
 from schema.query.rendering.context import Rendering
-from schema.query.rendering.json import render_column
+from schema.query.rendering.json import render_array, render_column
 from schema.query.rendering.orders import named_values, order_clause
 from schema.query.rendering.predicate import AGGREGATES, render_source, table_name
 from schema.query.rendering.reads import is_cut, page, render_rows
@@ -47,17 +47,17 @@ def _aggregate(rendering: Rendering, node: Aggregate) -> Sql:
     )
     apart = can_raise(node.having) or any_aggregate(node.having)
     groups, table = _groups(rendering, node), table_name(result)
-    return sql(
-        "({groups_apart}select coalesce('[' || string_agg(r.j, ',') || ']', '[]') from (select {row} as j"
-        " from {groups} as g{having}{order}{limit}{offset}) as r)",
+    before = sql("with {table} as materialized ({groups}) ", table=table, groups=groups) if apart else sql("")
+    ordered = sql(
+        "(select {row} as j from {groups} as g{having}{order}{limit}{offset}) as r",
         row=concatenate([*parts, json_text("}")]),
-        groups_apart=sql("with {table} as materialized ({groups}) ", table=table, groups=groups) if apart else sql(""),
         groups=table if apart else sql("({groups})", groups=groups),
         having=having,
         order=order_clause(read.order, named_values(read.order, "g")),
         limit=page(sql(" limit "), read.limit),
         offset=page(sql(" offset "), read.offset),
     )
+    return render_array(sql("r.j"), ordered, before)
 
 
 def _groups(rendering: Rendering, node: Aggregate) -> Sql:

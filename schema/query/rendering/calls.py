@@ -18,7 +18,7 @@ from schema.query.plan import (
 )
 from schema.query.rendering import reads
 from schema.query.rendering.context import Rendering
-from schema.query.rendering.json import render_composite, render_value
+from schema.query.rendering.json import render_array, render_composite, render_value
 from schema.query.rendering.predicate import render_argument
 from schema.query.rendering.step import Step
 
@@ -70,11 +70,7 @@ def render_call_value(value: CallValue, parent: str) -> Sql:
     )
     call = render_call(value.call, parent)
     if routine.function.returns_set:
-        return sql(
-            "(select coalesce('[' || string_agg({json}, ',') || ']', '[]') from (select {call} as v offset 0) as x)",
-            json=json,
-            call=call,
-        )
+        return render_array(json, sql("(select {call} as v offset 0) as x", call=call))
     return sql("(select {json} from (select {call} as v offset 0) as x)", json=json, call=call)
 
 

@@ -10,7 +10,8 @@ from schema.query.plan import AttributeOutput, TypenameOutput
 _NUMBERS = frozenset({"int2", "int4", "oid", "bool"})
 _PLAIN = frozenset({"uuid", "date"})
 _JSON = frozenset({"json", "jsonb"})
-_SELF_QUOTING = frozenset({"float4", "float8", "numeric", "timestamp", "timestamptz"})
+_SELF_QUOTING = frozenset({"float4", "float8", "timestamp", "timestamptz"})
+NOTHING = sql("")
 # Not within a template, where braces have a meaning.
 _SIXTEEN_OR_MORE = Sql(("{16,}",))
 
@@ -24,6 +25,15 @@ def render_column(value: Sql, column: Column, *, as_id: bool) -> Sql:
 def render_value(value: Sql, kind: PgType) -> Sql:
     """The JSON of a value that may be null, as text that never is."""
     return sql("coalesce({json}, 'null')", json=_json_value(value, kind, as_id=False))
+
+
+def render_array(item: Sql, source: Sql, before: Sql = NOTHING) -> Sql:
+    """A JSON array of the items that a scan of `source` gives, as parts of a concatenation: within the subquery the
+    brackets would copy a long text once more."""
+    items = sql(
+        "coalesce(({before}select string_agg({item}, ',') from {source}), '')", before=before, item=item, source=source
+    )
+    return concatenate([json_text("["), items, json_text("]")])
 
 
 def render_composite(value: Sql, kind: PgType, attributes: Sequence[AttributeOutput | TypenameOutput]) -> Sql:
@@ -102,6 +112,9 @@ def _json_value(value: Sql, kind: PgType, *, as_id: bool) -> Sql:
             """ else '"' || {value} || '"' end)""",
             value=value,
         )
+    if kind.base == "numeric":
+        # What is no finite number has no scale, and is quoted; to_json for all would cost more than all the rest.
+        return sql("(case when scale({value}) is null then to_json({value})::text else {value}::text end)", value=value)
     if kind.base in _SELF_QUOTING:
         return sql("to_json({value})::text", value=value)
     return sql("to_json({value}::text)::text", value=value)

@@ -24,7 +24,7 @@ from schema.query.plan import (
 )
 from schema.query.rendering import calls
 from schema.query.rendering.context import Rendering
-from schema.query.rendering.json import render_column, render_composite
+from schema.query.rendering.json import render_array, render_column, render_composite
 from schema.query.rendering.keyset import may_fail, within_page
 from schema.query.rendering.orders import Ordered, is_plain, named_values, order_clause, render_orders
 from schema.query.rendering.predicate import behind, render_argument, render_source, render_table
@@ -35,17 +35,15 @@ def render_list(rendering: Rendering, read: Read, parent: str) -> Sql:
     alias = rendering.aliases.new(read.entity)
     row, joins = _row(rendering, read, alias)
     rows = render_rows(rendering, read, alias, parent, joins)
-    if not read.order:
-        return sql(
-            "(select coalesce('[' || string_agg({row}, ',') || ']', '[]') from {source})", row=row, source=rows.source
-        )
-    return sql(
-        "(select coalesce('[' || string_agg(r.j, ',') || ']', '[]')"
-        " from (select {row} as j from {source}{order}) as r)",
+    if not read.order or (_is_cut_in_order(read) and not joins):
+        return render_array(row, rows.source)
+    ordered = sql(
+        "(select {row} as j from {source}{order}) as r",
         row=row,
         source=rows.source,
         order=order_clause(read.order, rows.values),
     )
+    return render_array(sql("r.j"), ordered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +74,11 @@ def render_rows(rendering: Rendering, read: Read, alias: str, parent: str, joins
 def is_cut(read: Read) -> bool:
     """Whether only some of the rows are wanted."""
     return bool(read.limit is not None or read.offset is not None or read.distinct_on or read.keyset)
+
+
+def _is_cut_in_order(read: Read) -> bool:
+    """Whether the subquery of the page gives its rows in their order, which only joins behind it might change."""
+    return is_cut(read) and not (read.keyset is not None and read.keyset.backward)
 
 
 def render_one(rendering: Rendering, read: Read, source: Sql | None = None) -> Sql:

@@ -34,7 +34,7 @@ from schema.query.plan import (
     TypenameOutput,
 )
 from schema.query.rendering.context import Rendering
-from schema.query.rendering.json import render_column
+from schema.query.rendering.json import render_array, render_column
 from schema.query.rendering.orders import order_clause
 from schema.query.rendering.pages import render_page_member
 from schema.query.rendering.predicate import render_argument, render_source
@@ -196,9 +196,8 @@ def _groups(rendering: Rendering, rows: Read, node: Groups) -> Sql:
         rows=rows_of(rendering, rows, alias, columns, ways.joins),
         keys=join(", ", keys),
     )
-    return sql(
-        "(select coalesce('[' || string_agg(r.j, ',') || ']', '[]')"
-        " from (select {row} as j from ({groups}) as g{having}{order}{limit}{offset}) as r)",
+    ordered = sql(
+        "(select {row} as j from ({groups}) as g{having}{order}{limit}{offset}) as r",
         row=row,
         groups=groups,
         having=sql("")
@@ -208,6 +207,7 @@ def _groups(rendering: Rendering, rows: Read, node: Groups) -> Sql:
         limit=page(sql(" limit "), node.limit),
         offset=page(sql(" offset "), node.offset),
     )
+    return render_array(sql("r.j"), ordered)
 
 
 def _grouping(node: Groups, grouping: Grouping, alias: str) -> Sql:

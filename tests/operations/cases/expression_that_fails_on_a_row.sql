@@ -1,1 +1,1 @@
-select '{"data":{"people":' || (select coalesce('[' || string_agg('{"id":' || ('"' || "people_1"."id" || '"') || '}', ',') || ']', '[]') from "public"."people" as "people_1" where ("people_1"."name"::text ~~ "people_1"."name")) || '}}'
+select '{"data":{"people":[' || coalesce((select string_agg('{"id":' || ('"' || "people_1"."id" || '"') || '}', ',') from "public"."people" as "people_1" where ("people_1"."name"::text ~~ "people_1"."name")), '') || ']}}'

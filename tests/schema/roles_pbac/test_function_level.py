@@ -50,6 +50,10 @@ OPERATIONS = {
     "role_token": "query ($number: Int!) { Utility { role_token(roleid: $number) } }",
     "anonymous_logins": "{ Utility { anonymous_logins } }",
     "enable_anonymous": "{ Utility { anonymous_logins(enable: true) } }",
+    "trusted_documents": "{ Utility { trusted_documents { id } } }",
+    "only_trusted_documents": "{ Utility { only_trusted_documents(enable: true) } }",
+    "add_trusted_documents": "mutation { add_trusted_documents(input: []) }",
+    "remove_trusted_documents": "mutation { remove_trusted_documents(ids: []) }",
 }
 
 
@@ -124,6 +128,10 @@ EXPECTED: dict[str, dict[str, str]] = {
     "role_token": dict.fromkeys(KINDS, "ADMINISTRATORS_ONLY") | ADMINISTRATORS,
     "anonymous_logins": FOR_ROOT,
     "enable_anonymous": FOR_ROOT,
+    "trusted_documents": FOR_ROOT,
+    "only_trusted_documents": FOR_ROOT,
+    "add_trusted_documents": FOR_ROOT,
+    "remove_trusted_documents": FOR_ROOT,
 }
 
 
