@@ -1,5 +1,6 @@
 """The queries of table `role`, and of who is in which class."""
 
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
@@ -13,6 +14,7 @@ from db import tables
 from db.classes import insert_memberships, list_handed_on, set_classes_of_role
 from db.errors import CheckViolated, UniqueViolated
 from db.identities import is_identity, is_storable, require_storable
+from db.provider_identities import forget_logins
 from db.records import Claims, Role
 from db.references import require_roles
 from db.sessions import end_sessions_of_role
@@ -25,6 +27,15 @@ NO_CREATOR: Final = 0
 def nobody_login(tenant_id: int) -> str:
     """The login of the role that anonymous callers have. It stays taken while anonymous logins are off."""
     return f"nobody{tenant_id}"
+
+
+def normal_login(login: str) -> str:
+    """The form in which logins are stored that people choose themselves: two that look alike are one.
+
+    >>> normal_login(" Ann@Example.ORG ")
+    'ann@example.org'
+    """
+    return unicodedata.normalize("NFKC", login).strip().casefold()
 
 
 class Unchanged(Enum):
@@ -91,6 +102,35 @@ async def find_login(connection: AsyncConnection, tenant_id: int, login: str) ->
         .order_by(tables.role.c.deleted, tables.role.c.role_id.desc())
         .limit(1)
     )
+    row = (await connection.execute(query)).mappings().one_or_none()
+    return None if row is None else _to_role(row)
+
+
+async def find_login_like(connection: AsyncConnection, tenant_id: int, login: str) -> Role | None:
+    """The role with exactly this login, or else one that somebody registered by it, however they wrote it."""
+    forms = [login, normal_login(login)]
+    if not is_identity(tenant_id) or not is_storable(login) or not is_storable(forms[1]):
+        return None
+    # A login that an administrator gave counts exactly.
+    chosen = select(tables.identity.c.role_id).where(
+        tables.identity.c.role_id == tables.role.c.role_id, tables.identity.c.subject == forms[1]
+    )
+    query = (
+        _select_roles()
+        .where(tables.role.c.tenant_id == tenant_id, tables.role.c.login.in_(forms))
+        .where(or_(tables.role.c.login == login, chosen.exists()))
+        .order_by(tables.role.c.deleted, tables.role.c.login != login, tables.role.c.role_id.desc())
+        .limit(1)
+    )
+    row = (await connection.execute(query)).mappings().one_or_none()
+    return None if row is None else _to_role(row)
+
+
+async def find_public(connection: AsyncConnection, tenant_id: int, public_id: str) -> Role | None:
+    """The role that clients know by this text of 24 hexadecimal characters, deleted or not."""
+    if not is_identity(tenant_id) or not is_storable(public_id):
+        return None
+    query = _select_roles().where(tables.role.c.tenant_id == tenant_id, tables.role.c.public_id == public_id)
     row = (await connection.execute(query)).mappings().one_or_none()
     return None if row is None else _to_role(row)
 
@@ -177,6 +217,8 @@ async def update_role(connection: AsyncConnection, tenant_id: int, role_id: int,
         "claims": (before.claims if changes.claims is UNCHANGED else changes.claims) or None,
     }
     await connection.execute(update(tables.role).where(tables.role.c.role_id == role_id).values(values))
+    if login != before.login:
+        await forget_logins(connection, role_id)
     if changes.class_ids is not None:
         await set_classes_of_role(connection, tenant_id, role_id, changes.class_ids)
     if deleted and not before.deleted:
@@ -263,4 +305,6 @@ def _to_role(row: RowMapping) -> Role:
         password_set_at=row["password_set_at"],
         password_set_by=row["password_set_by"],
         claims=row["claims"] or {},
+        kind=row["kind"],
+        public_id=row["public_id"],
     )

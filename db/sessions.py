@@ -1,11 +1,11 @@
 """The queries of table `session`: what a login opened, what each refresh turns over, and what ends it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import ColumnElement, RowMapping, and_, case, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, RowMapping, and_, case, delete, func, insert, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import tables
@@ -14,6 +14,29 @@ from db.tenants import notify
 
 # A client that lost the answer to its refresh asks again within seconds, and is not to be logged out for it.
 REFRESH_GRACE: Final = timedelta(seconds=10)
+
+
+_STORE_USES: Final = text("""
+    with uses as (
+        select * from unnest(cast(:ids as text[]), cast(:times as timestamptz[])) as use (session_id, used_at)
+    ), stored as (
+        update ostiary.session set last_used_at = greatest(session.last_used_at, uses.used_at)
+        from uses
+        where session.session_id = uses.session_id
+          and session.session_id in (
+              select session_id from ostiary.session as free
+              where free.session_id in (select session_id from uses) and free.ended_at is null
+              for no key update skip locked)
+        returning session.role_id, session.last_used_at
+    ), free as (
+        select guest.role_id from ostiary.guest
+        where guest.role_id in (select role_id from stored)
+        for no key update skip locked
+    )
+    update ostiary.guest set last_seen_at = greatest(guest.last_seen_at, stored.last_used_at)
+    from (select role_id, max(last_used_at) as last_used_at from stored group by role_id) as stored, free
+    where guest.role_id = stored.role_id and free.role_id = guest.role_id
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +82,11 @@ async def insert_session(connection: AsyncConnection, session: Session) -> None:
             refresh_jti=session.refresh_jti,
             previous_jti=session.previous_jti,
             rotated_at=session.rotated_at,
+            last_used_at=session.last_used_at,
+            idle_seconds=session.idle_seconds,
+            facade=session.facade,
+            device_id=session.device_id,
+            secret_hash=session.secret_hash,
         )
     )
 
@@ -68,6 +96,46 @@ async def find_session(connection: AsyncConnection, session_id: str) -> Session 
     query = select(tables.session).where(tables.session.c.session_id == session_id)
     row = (await connection.execute(query)).mappings().one_or_none()
     return None if row is None else _to_session(row)
+
+
+async def find_session_by_secret(connection: AsyncConnection, secret_hash: str) -> Session | None:
+    """The session whose token, not a JWT, has this SHA-256, whether it goes on or not."""
+    query = select(tables.session).where(tables.session.c.secret_hash == secret_hash)
+    row = (await connection.execute(query)).mappings().one_or_none()
+    return None if row is None else _to_session(row)
+
+
+async def list_open_sessions(connection: AsyncConnection, role_id: int, now: datetime) -> tuple[Session, ...]:
+    """The sessions of a role that go on, the oldest first."""
+    stored = tables.session.c
+    query = (
+        select(tables.session)
+        .where(stored.role_id == role_id, stored.ended_at.is_(None), stored.expires_at > now)
+        .order_by(stored.created_at, stored.session_id)
+    )
+    sessions = [_to_session(row) for row in (await connection.execute(query)).mappings()]
+    return tuple(session for session in sessions if session.is_open(now))
+
+
+async def lock_session(connection: AsyncConnection, session_id: str) -> Session | None:
+    """The session, which nobody else changes before the transaction ends."""
+    query = select(tables.session).where(tables.session.c.session_id == session_id).with_for_update()
+    row = (await connection.execute(query)).mappings().one_or_none()
+    return None if row is None else _to_session(row)
+
+
+async def announce_sessions(connection: AsyncConnection, role_id: int) -> tuple[str, ...]:
+    """The ids of a role's sessions; once the transaction commits every process reads anew whom they stand for."""
+    query = select(tables.session).where(tables.session.c.role_id == role_id, tables.session.c.ended_at.is_(None))
+    sessions = [_to_session(row) for row in (await connection.execute(query)).mappings()]
+    await _announce(connection, sessions)
+    return tuple(session.session_id for session in sessions)
+
+
+async def store_uses(connection: AsyncConnection, uses: Mapping[str, datetime]) -> None:
+    """Nothing; the sessions, and the guests whose they are, were last used at these times or later. Who is being
+    changed by somebody else at this moment is left out: a use is not worth waiting for."""
+    await connection.execute(_STORE_USES, {"ids": list(uses), "times": list(uses.values())})
 
 
 async def rotate_session(
@@ -106,7 +174,7 @@ async def rotate_session(
         return SessionOver()
     session = _to_session(row)
     if session.ended_at is not None:
-        await _announce_ended(connection, [session])
+        await _announce(connection, [session])
         return Reused(session)
     return Rotated(session) if session.refresh_jti == new_jti else GraceReuse(session)
 
@@ -142,11 +210,11 @@ async def _end(connection: AsyncConnection, which: ColumnElement[bool], now: dat
         .returning(tables.session)
     )
     ended = [_to_session(row) for row in (await connection.execute(statement)).mappings()]
-    await _announce_ended(connection, ended)
+    await _announce(connection, ended)
     return len(ended)
 
 
-async def _announce_ended(connection: AsyncConnection, sessions: Iterable[Session]) -> None:
+async def _announce(connection: AsyncConnection, sessions: Iterable[Session]) -> None:
     payloads = [{"tenantid": session.tenant_id, "session": session.session_id} for session in sessions]
     await notify(connection, *payloads)
 
@@ -162,4 +230,9 @@ def _to_session(row: RowMapping) -> Session:
         refresh_jti=row["refresh_jti"],
         previous_jti=row["previous_jti"],
         rotated_at=row["rotated_at"],
+        last_used_at=row["last_used_at"],
+        idle_seconds=row["idle_seconds"],
+        facade=row["facade"],
+        device_id=row["device_id"],
+        secret_hash=row["secret_hash"],
     )

@@ -115,7 +115,23 @@ role: Final = Table(
         JSONB(none_as_null=True),
         CheckConstraint("jsonb_typeof(claims) = 'object' and octet_length(claims::text) <= 8192", name="claims"),
     ),
+    # The one place that says whether somebody is a guest.
+    Column(
+        "kind",
+        Text,
+        CheckConstraint("kind in ('nobody', 'guest', 'account')", name="kind"),
+        nullable=False,
+        server_default="account",
+    ),
+    # The id under which clients know a role that want a text of 24 hexadecimal characters.
+    Column(
+        "public_id",
+        Text,
+        nullable=False,
+        server_default=text("substr(replace(gen_random_uuid()::text, '-', ''), 1, 24)"),
+    ),
     UniqueConstraint("tenant_id", "role_id"),
+    UniqueConstraint("tenant_id", "public_id"),
     ForeignKeyConstraint(["tenant_id", "parent_id"], ["role.tenant_id", "role.role_id"]),
     Index("role_tenant_id_parent_id_index", "tenant_id", "parent_id"),
     Index("role_tenant_id_login_index", "tenant_id", "login"),
@@ -215,8 +231,118 @@ session: Final = Table(
     Column("refresh_jti", Text, nullable=False),
     Column("previous_jti", Text),
     Column("rotated_at", DateTime(timezone=True)),
+    Column("last_used_at", DateTime(timezone=True)),
+    # A session that is not used for so long is over. Null lets it rest.
+    Column("idle_seconds", Integer, CheckConstraint("idle_seconds > 0", name="idle_seconds")),
+    Column("facade", Text, nullable=False, server_default="native"),
+    Column("device_id", Text),
+    # Of a token that is no JWT, its SHA-256.
+    Column("secret_hash", Text),
+    UniqueConstraint("secret_hash"),
     ForeignKeyConstraint(["tenant_id", "role_id"], ["role.tenant_id", "role.role_id"], ondelete="CASCADE"),
-    Index("session_role_id_index", "role_id", postgresql_where=text("ended_at is null")),
+    Index("session_role_id_index", "role_id"),
+)
+
+# When a guest came, was seen last, and what became of it: an account, or part of one.
+guest: Final = Table(
+    "guest",
+    metadata,
+    Column("role_id", Integer, primary_key=True, autoincrement=False),
+    Column("tenant_id", Integer, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("last_seen_at", DateTime(timezone=True), nullable=False),
+    Column("converted_at", DateTime(timezone=True)),
+    Column("adopted_by", Integer),
+    ForeignKeyConstraint(["tenant_id", "role_id"], ["role.tenant_id", "role.role_id"], ondelete="CASCADE"),
+    Index(
+        "guest_tenant_id_last_seen_at_index",
+        "tenant_id",
+        "last_seen_at",
+        postgresql_where=text("converted_at is null and adopted_by is null"),
+    ),
+)
+
+# By what somebody is known to a provider. Without a role it is a registered login that nobody has entered by yet.
+identity: Final = Table(
+    "identity",
+    metadata,
+    Column("identity_id", BigInteger, Identity(), primary_key=True),
+    Column("tenant_id", Integer, ForeignKey(tenant.c.tenant_id), nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("subject", Text, CheckConstraint("subject <> ''", name="subject"), nullable=False),
+    Column("role_id", Integer),
+    Column("password_hash", Text),
+    Column("verified", Boolean, nullable=False, server_default=text("false")),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    UniqueConstraint("tenant_id", "provider", "subject"),
+    ForeignKeyConstraint(["tenant_id", "role_id"], ["role.tenant_id", "role.role_id"], ondelete="CASCADE"),
+    Index("identity_role_id_index", "role_id"),
+    Index("identity_created_at_index", "created_at", postgresql_where=text("role_id is null")),
+)
+
+# What a tenant has chosen for its guests. Whether there are any is for its Nobody role to say.
+guest_policy: Final = Table(
+    "guest_policy",
+    metadata,
+    Column("tenant_id", Integer, ForeignKey(tenant.c.tenant_id, ondelete="CASCADE"), primary_key=True),
+    Column(
+        "mode",
+        Text,
+        CheckConstraint("mode in ('shared', 'identity')", name="mode"),
+        nullable=False,
+        server_default="shared",
+    ),
+    Column("guest_class_id", Integer),
+    Column("account_class_id", Integer),
+    Column("registration", Boolean, nullable=False, server_default=text("true")),
+    Column("session_seconds", Integer, CheckConstraint("session_seconds > 0", name="session_seconds")),
+    Column("idle_seconds", Integer, CheckConstraint("idle_seconds > 0", name="idle_seconds")),
+    Column(
+        "retention_seconds",
+        Integer,
+        CheckConstraint("retention_seconds >= 0", name="retention_seconds"),
+        nullable=False,
+        server_default=text("7776000"),
+    ),
+    Column(
+        "retention_from",
+        Text,
+        CheckConstraint("retention_from in ('last_use', 'creation', 'session_end')", name="retention_from"),
+        nullable=False,
+        server_default="last_use",
+    ),
+    Column("max_guests", Integer, CheckConstraint("max_guests >= 0", name="max_guests")),
+    Column(
+        "rows",
+        Text,
+        CheckConstraint("rows in ('keep', 'disown', 'delete')", name="rows"),
+        nullable=False,
+        server_default="keep",
+    ),
+    Column("owner_columns", ARRAY(Text)),
+    Column("hooks", JSONB(none_as_null=True)),
+    Column("sealed_hook_secret", Text),
+)
+
+guest_tally: Final = Table(
+    "guest_tally",
+    metadata,
+    Column("tenant_id", Integer, ForeignKey(tenant.c.tenant_id, ondelete="CASCADE"), primary_key=True),
+    Column("slot", Integer, primary_key=True, autoincrement=False),
+    Column("live", BigInteger, nullable=False),
+)
+
+# What hooks have still to be told.
+hook_outbox: Final = Table(
+    "hook_outbox",
+    metadata,
+    Column("entry_id", BigInteger, Identity(), primary_key=True),
+    Column("tenant_id", Integer, ForeignKey(tenant.c.tenant_id, ondelete="CASCADE"), nullable=False),
+    Column("event", Text, nullable=False),
+    Column("payload", JSONB, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("tries", Integer, nullable=False, server_default=text("0")),
+    Column("next_try_at", DateTime(timezone=True), nullable=False, index=True),
 )
 
 idempotency: Final = Table(

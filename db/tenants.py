@@ -2,14 +2,15 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import RowMapping, Text, Update, func, insert, literal, select, update
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import RowMapping, Select, Text, Update, func, insert, literal, select, update
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import tables
 from db.engines import locate
+from db.guest_policy import parse_guest_policy
 from db.identities import is_identity
 from db.records import RuleChoice, Tenant
 from db.secrets import MasterKey, seal, unseal
@@ -21,14 +22,14 @@ DSN_PURPOSE: Final = "tenant dsn"
 async def find_tenant(connection: AsyncConnection, tenant_id: int, master_key: MasterKey) -> Tenant | None:
     if not is_identity(tenant_id):
         return None
-    query = select(tables.tenant).where(tables.tenant.c.tenant_id == tenant_id)
+    query = _select_tenants().where(tables.tenant.c.tenant_id == tenant_id)
     row = (await connection.execute(query)).mappings().one_or_none()
     return None if row is None else _to_tenant(row, master_key)
 
 
 async def list_tenants(connection: AsyncConnection, master_key: MasterKey) -> tuple[Tenant, ...]:
     """All tenants, suspended ones too, by id."""
-    rows = await connection.execute(select(tables.tenant).order_by(tables.tenant.c.tenant_id))
+    rows = await connection.execute(_select_tenants().order_by(tables.tenant.c.tenant_id))
     return tuple(_to_tenant(row, master_key) for row in rows.mappings())
 
 
@@ -60,6 +61,7 @@ async def set_root(connection: AsyncConnection, tenant_id: int, role_id: int) ->
 
 async def set_nobody(connection: AsyncConnection, tenant_id: int, role_id: int) -> None:
     await connection.execute(_update(tenant_id).values(nobody_role_id=role_id))
+    await connection.execute(update(tables.role).where(tables.role.c.role_id == role_id).values(kind="nobody"))
     await announce_change(connection, tenant_id)
 
 
@@ -106,6 +108,14 @@ async def notify(connection: AsyncConnection, *payloads: Mapping[str, object]) -
     await connection.execute(select(func.pg_notify(CHANGE_CHANNEL, func.unnest(literal(texts, ARRAY(Text))))))
 
 
+def _select_tenants() -> Select[Any]:
+    """Tenants, with what they have chosen for their guests beside them: null where that is nothing."""
+    chosen = func.to_jsonb(tables.guest_policy.table_valued(), type_=JSONB).label("guest_policy")
+    return select(tables.tenant, chosen).outerjoin(
+        tables.guest_policy, tables.guest_policy.c.tenant_id == tables.tenant.c.tenant_id
+    )
+
+
 def _update(tenant_id: int) -> Update:
     return update(tables.tenant).where(tables.tenant.c.tenant_id == tenant_id)
 
@@ -122,5 +132,6 @@ def _to_tenant(row: RowMapping, master_key: MasterKey) -> Tenant:
         version=row["version"],
         conceal_logins=row["conceal_logins"],
         rule_choice=row["rule_choice"],
+        guests=parse_guest_policy(row.get("guest_policy")),
         only_trusted=row["only_trusted"],
     )

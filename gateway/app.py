@@ -20,11 +20,21 @@ from starlette.types import Receive, Scope, Send
 from db.engines import control_engine
 from db.secrets import MasterKey, load_master_key
 from gateway.auth.anonymous import anonauth_endpoint
+from gateway.auth.guest_doors import (
+    adopt_endpoint,
+    convert_endpoint,
+    guest_endpoint,
+    register_endpoint,
+    session_endpoint,
+    sessions_endpoint,
+)
 from gateway.auth.keys import KeyRing
 from gateway.auth.login import auth_endpoint
 from gateway.auth.passwords import PasswordChecker
 from gateway.auth.principals import Principals
 from gateway.auth.rate_limit import RateLimiter
+from gateway.auth.session_uses import keep_uses
+from gateway.auth.sweep import keep_swept
 from gateway.auth.tokens import TokenRules
 from gateway.catalog_watch import CatalogWatch
 from gateway.changes import ChangeListener
@@ -33,6 +43,7 @@ from gateway.errors import RequestError
 from gateway.graphiql import graphiql_routes
 from gateway.graphql_http import HttpLimits
 from gateway.health import healthz_endpoint, jwks_endpoint, readyz_endpoint
+from gateway.hooks import keep_delivering
 from gateway.protection import Protection, plain_error
 from gateway.query import QueryDoor, QueryEndpoint
 from gateway.refusal_notes import RefusalNotes
@@ -95,6 +106,12 @@ def routes(settings: Settings) -> list[BaseRoute]:
         # The doors take every method themselves, since each answers a wrong one in its own words.
         Route("/auth", auth_endpoint, methods=EVERY_METHOD),
         Route("/anonauth", anonauth_endpoint, methods=EVERY_METHOD),
+        Route("/auth/guest", guest_endpoint, methods=EVERY_METHOD),
+        Route("/auth/register", register_endpoint, methods=EVERY_METHOD),
+        Route("/auth/convert", convert_endpoint, methods=EVERY_METHOD),
+        Route("/auth/adopt", adopt_endpoint, methods=EVERY_METHOD),
+        Route("/auth/session", session_endpoint, methods=EVERY_METHOD),
+        Route("/auth/sessions", sessions_endpoint, methods=EVERY_METHOD),
         Route("/.well-known/jwks.json", jwks_endpoint, methods=["GET"]),
         Route("/healthz", healthz_endpoint, methods=["GET"]),
         Route("/readyz", readyz_endpoint, methods=["GET"]),
@@ -165,7 +182,12 @@ async def open_state(
                 http_limits=http_limits(settings),
                 document_limits=document_limits(settings),
             )
-            async with keep_audit(engine, settings.audit_days, clock):
+            async with (
+                keep_audit(engine, settings.audit_days, clock),
+                keep_uses(principals),
+                keep_delivering(state),
+                keep_swept(engine, master_key, tenants, clock, settings.guest_sweep_seconds),
+            ):
                 yield state
         finally:
             await watch.stop()

@@ -36,6 +36,7 @@ from db.tenants import (
     set_suspended,
 )
 from gateway.auth.principals import read_principal
+from gateway.cli_guests import guests_app
 from gateway.manifest import read_documents
 from gateway.operator import TenantId, err, get_login, get_tenant, out, with_control
 from gateway.plan_text import plan_text
@@ -71,6 +72,7 @@ documents_app = typer.Typer(
 )
 app.add_typer(tenants_app, name="tenant")
 app.add_typer(roles_app, name="role")
+app.add_typer(guests_app, name="guests")
 app.add_typer(documents_app, name="documents")
 app.add_typer(policy_app, name="policy")
 

@@ -26,7 +26,18 @@ _SECURITY_LINES: Final = [(name.lower().encode(), value.encode()) for name, valu
 
 log = logging.getLogger(__name__)
 
-DOORS: Final = frozenset({"/auth", "/anonauth"})
+DOORS: Final = frozenset(
+    {
+        "/auth",
+        "/anonauth",
+        "/auth/guest",
+        "/auth/register",
+        "/auth/convert",
+        "/auth/adopt",
+        "/auth/session",
+        "/auth/sessions",
+    }
+)
 
 
 def plain_error(path: str, status: int, text: str, headers: Mapping[str, str] | None = None) -> Response:

@@ -134,6 +134,10 @@ class Settings(BaseSettings):
         default=365, ge=0, le=36_500, description="Days for which the audit keeps what happened; 0 keeps it for ever."
     )
 
+    guest_sweep_seconds: float = Field(
+        default=300.0, ge=0, le=86_400, description="How often guests go that are due; 0 lets none go by itself."
+    )
+
     metrics: bool = Field(default=False, description="Serve Prometheus counters at /metrics, to whoever asks.")
     log_format: Literal["console", "json"] = Field(default="console", description="How log lines look.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="What is logged.")

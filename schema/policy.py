@@ -105,7 +105,13 @@ class _Resolved:
     def rank(self, principal: Principal) -> tuple[int, bool]:
         """How specific the rule is, the most specific first: by whom it names, then by whether it has one target."""
         rule = self.rule
-        scope = 0 if principal.role_id in rule.role_ids else 1 if rule.class_ids & principal.class_ids else 2
+        scope = (
+            0
+            if rule.role_ids.intersection(principal.rule_role_ids)
+            else 1
+            if rule.class_ids & principal.class_ids
+            else 2
+        )
         known = {written for written, _ in self.targets}
         return scope, len({table for _, table in self.targets}) + len(rule.targets - known) > 1
 
@@ -146,7 +152,8 @@ class _Scopes:
     def of(self, principal: Principal) -> list[_Resolved]:
         """The rules in scope, each once, in the order of their ids."""
         found = {resolved.rule.rule_id: resolved for resolved in self.everybody}
-        found.update((resolved.rule.rule_id, resolved) for resolved in self.by_role.get(principal.role_id, ()))
+        for role_id in principal.rule_role_ids:
+            found.update((resolved.rule.rule_id, resolved) for resolved in self.by_role.get(role_id, ()))
         for class_id in principal.class_ids:
             found.update((resolved.rule.rule_id, resolved) for resolved in self.by_class.get(class_id, ()))
         return [found[rule_id] for rule_id in sorted(found)]
@@ -207,7 +214,7 @@ class Policy:
             principal.tenant_id == self._tenant_id,
             principal.bypasses_policy,
             principal.capabilities,
-            principal.role_id if principal.role_id in self._all.by_role else None,
+            tuple(role_id for role_id in principal.rule_role_ids if role_id in self._all.by_role),
             frozenset(class_id for class_id in principal.class_ids if class_id in self._all.by_class),
         )
         if key not in self._fingerprints:

@@ -32,14 +32,16 @@ NOBODY_CAPABILITIES: Final = frozenset(
     {"select", "insert", "update", "delete", "upload", "download", "create_role", "view_role"}
 )
 
-Attribute = Literal["roleid", "capabilities", "classes", "children", "parentid", "tenantid"]
+Attribute = Literal["roleid", "capabilities", "classes", "children", "parentid", "tenantid", "is_guest"]
 Named = Attribute | Literal["claims"]
+Kind = Literal["nobody", "guest", "account"]
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
     """A role of one tenant, with what policy asks about it. Root and admins bypass rules within their tenant.
-    `tenant_version` is the version of the tenant at which all this was read."""
+    `tenant_version` is the version of the tenant at which all this was read. A guest has besides its own rules those of
+    the Nobody role, `lender_id`."""
 
     tenant_id: int
     role_id: int
@@ -52,6 +54,19 @@ class Principal:
     session_id: str = ""
     tenant_version: int = 0
     claims: Claims = field(default_factory=dict[str, Claim], hash=False)
+    kind: Kind = "account"
+    public_id: str = ""
+    lender_id: int | None = None
+
+    @property
+    def is_guest(self) -> bool:
+        """Whether nobody knows who it is: a guest, or a visitor who shares the Nobody role."""
+        return self.kind != "account"
+
+    @property
+    def rule_role_ids(self) -> tuple[int, ...]:
+        """The roles whose rules are the principal's."""
+        return (self.role_id,) if self.lender_id is None else (self.role_id, self.lender_id)
 
     @property
     def bypasses_policy(self) -> bool:
@@ -63,7 +78,7 @@ class Principal:
             return True
         return capability == "select" and not self.capabilities
 
-    def attribute(self, name: Attribute) -> int | None | list[int] | list[str]:
+    def attribute(self, name: Attribute) -> int | bool | None | list[int] | list[str]:
         """The value of `$_PRINCIPAL.<name>`; lists are sorted."""
         match name:
             case "roleid":
@@ -78,3 +93,5 @@ class Principal:
                 return sorted(self.class_ids)
             case "children":
                 return sorted(self.child_ids)
+            case "is_guest":
+                return self.is_guest

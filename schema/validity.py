@@ -19,10 +19,11 @@ class TimedPolicy(Generic[Compiled]):
     """What `compile_rules` makes of the rules in force."""
 
     def __init__(self, rules: Iterable[Rule], compile_rules: Callable[[Sequence[Rule]], Compiled]) -> None:
-        self._rules = tuple(rules)
+        #: All of them, in force or not.
+        self.rules = tuple(rules)
         self._compile = compile_rules
         moments = {
-            moment for rule in self._rules for moment in (rule.options.valid_from, rule.options.valid_until) if moment
+            moment for rule in self.rules for moment in (rule.options.valid_from, rule.options.valid_until) if moment
         }
         self._moments = sorted(moment.timestamp() for moment in moments)
         # Between two moments at which a rule begins or ends nothing changes by itself.
@@ -34,6 +35,6 @@ class TimedPolicy(Generic[Compiled]):
         interval = sum(moment <= now for moment in self._moments) if self._moments else 0
         if self._compiled is None or interval != self._interval:
             moment = datetime.fromtimestamp(now, UTC)
-            self._compiled = self._compile(tuple(rule for rule in self._rules if is_in_force(rule, moment)))
+            self._compiled = self._compile(tuple(rule for rule in self.rules if is_in_force(rule, moment)))
             self._interval = interval
         return self._compiled

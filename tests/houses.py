@@ -8,7 +8,8 @@ from typing import Any
 from uuid import uuid4
 
 from db.engines import control_engine
-from db.records import RuleChoice
+from db.guests import set_guest_policy
+from db.records import GuestPolicy, RuleChoice
 from db.secrets import load_master_key
 from db.tenants import set_rule_choice
 from gateway.provision import Credentials, create_tenant
@@ -129,6 +130,10 @@ class House:
         """Nothing; the rules that are made from now on go together in this way, as the operator says it."""
         asyncio.run(_choose(self.wire, self.tenant_id, rule_choice))
 
+    def choose_guests(self, policy: GuestPolicy) -> None:
+        """Nothing; what becomes of visitors, as the operator says it."""
+        asyncio.run(_choose_guests(self.wire, self.tenant_id, policy))
+
     def enable_anonymous(self) -> Member:
         """The Nobody role, as a visitor has it."""
         self.control(self.root, "{ Utility { anonymous_logins(enable: true) } }")
@@ -159,6 +164,15 @@ class House:
 
 def code_of(error: dict[str, Any]) -> str:
     return str(error["extensions"]["code"])
+
+
+async def _choose_guests(world: World, tenant_id: int, policy: GuestPolicy) -> None:
+    engine = control_engine(world.control_dsn)
+    try:
+        async with engine.begin() as connection:
+            await set_guest_policy(connection, tenant_id, policy)
+    finally:
+        await engine.dispose()
 
 
 async def _choose(world: World, tenant_id: int, rule_choice: RuleChoice) -> None:

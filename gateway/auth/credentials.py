@@ -14,6 +14,8 @@ MAX_LOGIN_CHARS: Final = 320
 MAX_PASSWORD_CHARS: Final = 4096
 MAX_FORM_FIELDS: Final = 32
 MAX_ID: Final = 2**31 - 1
+# What a door reads, of which one field must not say two things. Others are ignored.
+FIELDS: Final = ("login", "password", "tenantid", "roleid", "name", "challenge", "guest_token", "strategy")
 FORM_TYPES: Final = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 
 
@@ -23,20 +25,22 @@ class Credentials:
     password: str | None = field(default=None, repr=False)
     tenant_id: int | None = None
     role_id: int | None = None
+    challenge: str | None = None
 
 
 async def read_credentials(request: Request) -> Credentials:
     """What the body says, each field None if it is absent or null. Raises BadBody, BadField, UnsupportedContentType."""
-    return parse_credentials(await _read_fields(request))
+    return parse_credentials(await read_fields(request))
 
 
 def parse_credentials(fields: Mapping[str, object]) -> Credentials:
     """The fields that count, others ignored. Raises BadField."""
     return Credentials(
-        login=_parse_text("login", fields.get("login"), MAX_LOGIN_CHARS),
-        password=_parse_text("password", fields.get("password"), MAX_PASSWORD_CHARS),
-        tenant_id=_parse_id("tenantid", fields.get("tenantid")),
-        role_id=_parse_id("roleid", fields.get("roleid")),
+        login=parse_text("login", fields.get("login"), MAX_LOGIN_CHARS),
+        password=parse_text("password", fields.get("password"), MAX_PASSWORD_CHARS),
+        tenant_id=parse_id("tenantid", fields.get("tenantid")),
+        role_id=parse_id("roleid", fields.get("roleid")),
+        challenge=parse_text("challenge", fields.get("challenge"), MAX_PASSWORD_CHARS),
     )
 
 
@@ -45,7 +49,8 @@ def media_type(content_type: str) -> str:
     return content_type.partition(";")[0].strip().lower()
 
 
-async def _read_fields(request: Request) -> Mapping[str, object]:
+async def read_fields(request: Request) -> Mapping[str, object]:
+    """The fields of a body, whatever it is written in. Raises BadBody, BadField, UnsupportedContentType."""
     kind = media_type(request.headers.get("content-type", ""))
     if kind in FORM_TYPES:
         return await _read_form(request)
@@ -69,8 +74,8 @@ async def _read_form(request: Request) -> Mapping[str, object]:
         # UnicodeDecodeError is a ValueError; an unknown charset is a LookupError.
         raise BadBody("The form cannot be read.") from error
     names = [name for name, _ in items]
-    for name in ("login", "password", "tenantid", "roleid"):
-        if names.count(name) > 1:
+    for name in names:
+        if names.count(name) > 1 and name in FIELDS:
             raise BadField(f"{name} is given twice.")
     return dict(items)
 
@@ -85,7 +90,8 @@ def _parse_json(body: bytes) -> Mapping[str, object]:
     return cast("dict[str, object]", value)
 
 
-def _parse_text(name: str, value: object, max_chars: int) -> str | None:
+def parse_text(name: str, value: object, max_chars: int) -> str | None:
+    """The text of a field, None for an empty one. Raises BadField."""
     if value is None or value == "":
         return None
     if not isinstance(value, str):
@@ -95,7 +101,8 @@ def _parse_text(name: str, value: object, max_chars: int) -> str | None:
     return value
 
 
-def _parse_id(name: str, value: object) -> int | None:
+def parse_id(name: str, value: object) -> int | None:
+    """The id that a field holds, None for an empty one. Raises BadField."""
     if value is None or value == "":
         return None
     number = value

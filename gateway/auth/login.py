@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from db.audit import insert_refusal, set_actor
 from db.records import Role, Tenant
-from db.roles import find_login, find_role_anywhere, renew_password_hash
+from db.roles import find_login, find_login_like, find_role_anywhere, renew_password_hash
 from db.sessions import end_session
 from db.tenants import find_tenant
 from gateway.auth.bearer import authenticate, bearer_token, holds_a_token
@@ -25,7 +25,7 @@ from gateway.auth.refusals import (
     TokenRevoked,
 )
 from gateway.auth.replies import NO_STORE, address_of, door, error_reply, login_reply, routes, wanted_schemas
-from gateway.auth.sessions import TokenPair, moment, open_session, refresh_session
+from gateway.auth.sessions import Entered, Terms, TokenPair, begin_session, moment, open_session, refresh_session
 from gateway.state import AppState
 from schema.principal import Principal
 
@@ -74,10 +74,20 @@ async def _log_in(request: Request, state: AppState, credentials: Credentials) -
         raise MissingField("login")
     if credentials.password is None:
         raise MissingField("password")
-    address = address_of(request, state)
-    await state.limiter.hit_login(address, credentials.tenant_id, credentials.login)
-    role = await _check_password(state, credentials.tenant_id, credentials.login, credentials.password)
-    renewed = await state.passwords.renew(role.password_hash, credentials.password)
+    entered = await log_in(
+        state, credentials.tenant_id, credentials.login, credentials.password, address_of(request, state)
+    )
+    return entered.principal, entered.tokens
+
+
+async def log_in(
+    state: AppState, tenant_id: int, login: str, password: str, address: str, terms: Terms | None = None
+) -> Entered:
+    """A new session of the role whose login and password these are. Raises TooManyAttempts, TooBusy, NoSuchTenant,
+    TenantSuspended, NoSuchRole, InvalidCredentials; when logins are concealed only the last of these four."""
+    await state.limiter.hit_login(address, tenant_id, login)
+    role = await _check_password(state, tenant_id, login, password)
+    renewed = await state.passwords.renew(role.password_hash, password)
     async with state.passwords.turns, state.engine.begin() as connection:
         tenant = await find_tenant(connection, role.tenant_id, state.master_key)
         now = await find_login(connection, role.tenant_id, role.login)
@@ -87,11 +97,16 @@ async def _log_in(request: Request, state: AppState, credentials: Credentials) -
         principal = await read_principal(connection, tenant, now, "")
         if not principal.may("login"):
             raise InvalidCredentials
-        tokens = await open_session(state, connection, principal, max_seconds=state.settings.session_max_seconds)
+        session, tokens = await begin_session(state, connection, principal, terms or account_terms(state))
         if renewed is not None:
             await renew_password_hash(connection, role, renewed)
-    await state.limiter.forget_failures(address, credentials.tenant_id, credentials.login)
-    return principal, tokens
+    await state.limiter.forget_failures(address, tenant_id, login)
+    return Entered(principal, session, tokens)
+
+
+def account_terms(state: AppState) -> Terms:
+    """How long the session of an account lasts unless somebody says otherwise."""
+    return Terms(state.settings.session_max_seconds)
 
 
 async def _note_failure(state: AppState, credentials: Credentials, code: str) -> None:
@@ -108,7 +123,7 @@ async def _check_password(state: AppState, tenant_id: int, login: str, password:
     InvalidCredentials; when logins are concealed only the last, after as much work."""
     async with state.passwords.turns, state.engine.connect() as connection:
         tenant = await find_tenant(connection, tenant_id, state.master_key)
-        role = await find_login(connection, tenant_id, login)
+        role = await find_login_like(connection, tenant_id, login)
     if not conceals_logins(state, tenant):
         require_tenant(tenant, tenant_id)
         if role is None or role.deleted:

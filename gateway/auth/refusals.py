@@ -92,6 +92,115 @@ class AnonymousNotAllowed(AuthError):
         super().__init__(f"Tenant {tenant_id} does not allow anonymous access.")
 
 
+class RegistrationClosed(AuthError):
+    """Newcomers cannot make themselves an account here, and guests cannot become one."""
+
+    code = "REGISTRATION_CLOSED"
+    status = 403
+
+    def __init__(self, tenant_id: int) -> None:
+        super().__init__(f"Tenant {tenant_id} does not let visitors register.")
+
+
+class TooManyGuests(AuthError):
+    """The tenant has as many guests as it wants."""
+
+    code = "TOO_MANY_GUESTS"
+    status = 429
+
+    def __init__(self, tenant_id: int) -> None:
+        super().__init__(f"Tenant {tenant_id} takes no more guests at the moment.")
+
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": "3600"}
+
+
+class NotAGuest(AuthError):
+    """Only a guest of its own can become an account, or part of one: not the shared visitor, and not an account."""
+
+    code = "NOT_A_GUEST"
+    status = 409
+
+    def __init__(self) -> None:
+        super().__init__("This session is not that of a guest.")
+
+
+class NotAnAccount(AuthError):
+    """What only an account can do: a guest, or the shared visitor, asks for it."""
+
+    code = "NOT_AN_ACCOUNT"
+    status = 409
+
+    def __init__(self) -> None:
+        super().__init__("This session is not that of an account.")
+
+
+class LoginInUse(AuthError):
+    """Somebody has this login. Nothing was changed, and nothing is ever merged by itself."""
+
+    code = "LOGIN_IN_USE"
+    status = 409
+
+    def __init__(self) -> None:
+        super().__init__("This login is in use.")
+
+
+class WeakPassword(AuthError):
+    """A password that the rules for passwords do not take."""
+
+    code = "WEAK_PASSWORD"
+
+
+class AdoptionRefused(AuthError):
+    """Rows of the guest stand in the way of rows of the account. Nothing was changed."""
+
+    code = "ADOPTION_REFUSED"
+    status = 409
+
+
+class RefusedByHook(AuthError):
+    """The tenant was asked, and does not want it. What it says is the sentence."""
+
+    code = "REFUSED_BY_HOOK"
+    status = 403
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason or "The tenant has refused this.")
+
+
+class HookSilent(AuthError):
+    """The tenant was asked, and did not answer in time. Nothing was changed."""
+
+    code = "HOOK_SILENT"
+    status = 503
+
+    def __init__(self) -> None:
+        super().__init__("The tenant cannot be asked at the moment. Try again shortly.")
+
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": "5"}
+
+
+class ChallengeFailed(AuthError):
+    """The tenant sets visitors a challenge, and none, or not the right one, was met."""
+
+    code = "CHALLENGE_FAILED"
+    status = 403
+
+    def __init__(self) -> None:
+        super().__init__("The challenge was not met.")
+
+
+class RootStays(AuthError):
+    """The tenant's root role cannot delete itself."""
+
+    code = "ROOT_STAYS"
+    status = 403
+
+    def __init__(self) -> None:
+        super().__init__("The tenant's root role cannot delete itself.")
+
+
 class RoleNotInTenant(AuthError):
     code = "ROLE_NOT_IN_TENANT"
 

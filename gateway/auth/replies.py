@@ -65,8 +65,9 @@ async def login_reply(
     principal: Principal,
     tokens: TokenPair,
     schemas: tuple[SchemaText, SchemaText] | None,
+    more: Mapping[str, object] | None = None,
 ) -> Response:
-    """Tokens, routes and, unless the client wants none or has them already, both schemas.
+    """Tokens, routes, `more` and, unless the client wants none or has them already, both schemas.
 
     A client that sends the ETag of an earlier reply in If-None-Match gets status 200 and new tokens, without the
     schemas: those it has are the current ones.
@@ -77,6 +78,7 @@ async def login_reply(
         "refresh_token": tokens.refresh,
         "roleid": principal.role_id,
         "routes": routes(request, state),
+        **(more or {}),
     }
     prefix = orjson.dumps(head)
     headers = NO_STORE | {"Vary": "Accept-Encoding"}

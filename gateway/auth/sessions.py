@@ -1,7 +1,8 @@
 """What login, anonymous login and acting for another role share: a session opened, a session's tokens issued again."""
 
+import hashlib
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -17,6 +18,17 @@ from schema.principal import Principal
 class TokenPair:
     access: str = field(repr=False)
     refresh: str = field(repr=False)
+    #: The token that is no JWT, of a session that was opened with one.
+    secret: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """Who has come in, by which session, and with which tokens."""
+
+    principal: Principal
+    session: Session
+    tokens: TokenPair
 
 
 def new_id(state: AppState) -> str:
@@ -24,24 +36,50 @@ def new_id(state: AppState) -> str:
     return str(uuid.UUID(bytes=state.random(16), version=4))
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How long a session lasts however often it is refreshed, and, where it has an idle limit, how long unused; by
+    which wire and from which device it was opened. With `has_secret` it has a token besides that is no JWT."""
+
+    max_seconds: int
+    idle_seconds: int | None = None
+    facade: str = "native"
+    device_id: str | None = None
+    has_secret: bool = False
+
+
 async def open_session(
     state: AppState, connection: AsyncConnection, principal: Principal, *, max_seconds: int
 ) -> TokenPair:
     """The tokens of a new session, which lasts at most so long however often it is refreshed. The caller commits."""
+    _, tokens = await begin_session(state, connection, principal, Terms(max_seconds))
+    return tokens
+
+
+async def begin_session(
+    state: AppState, connection: AsyncConnection, principal: Principal, terms: Terms
+) -> tuple[Session, TokenPair]:
+    """A new session on these terms, and its tokens. The caller commits."""
     now = moment(state)
+    secret = state.random(32).hex() if terms.has_secret else None
     session = Session(
         session_id=new_id(state),
         tenant_id=principal.tenant_id,
         role_id=principal.role_id,
         created_at=now,
-        expires_at=now + timedelta(seconds=max_seconds),
+        expires_at=now + timedelta(seconds=terms.max_seconds),
         ended_at=None,
         refresh_jti=new_id(state),
         previous_jti=None,
         rotated_at=None,
+        last_used_at=now,
+        idle_seconds=terms.idle_seconds,
+        facade=terms.facade,
+        device_id=terms.device_id,
+        secret_hash=None if secret is None else hashlib.sha256(secret.encode()).hexdigest(),
     )
     await insert_session(connection, session)
-    return _issue_pair(state, session)
+    return session, replace(_issue_pair(state, session), secret=secret)
 
 
 async def refresh_session(state: AppState, connection: AsyncConnection, claims: Claims) -> TokenPair | None:
@@ -63,6 +101,20 @@ async def refresh_session(state: AppState, connection: AsyncConnection, claims: 
             return _issue_pair(state, session)
         case Reused() | SessionOver():
             return None
+
+
+async def renew_session(state: AppState, connection: AsyncConnection, session: Session) -> TokenPair | None:
+    """New tokens of a session for whom may have them without its refresh token, which is then used up; None where the
+    session is over. The caller commits."""
+    rotation = await rotate_session(
+        connection,
+        session.session_id,
+        expected_jti=session.refresh_jti,
+        new_jti=new_id(state),
+        now=moment(state),
+        grace=timedelta(0),
+    )
+    return _issue_pair(state, rotation.session) if isinstance(rotation, Rotated) else None
 
 
 def issue_access_token(state: AppState, session: Session) -> str:

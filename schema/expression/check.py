@@ -31,6 +31,7 @@ from schema.expression.predicate import (
     any_of,
 )
 from schema.expression.terms import (
+    FLAGS,
     HERE,
     LISTS,
     Bound,
@@ -40,6 +41,7 @@ from schema.expression.terms import (
     at,
     column_term,
     described,
+    flag_term,
     shared_collation,
     value_term,
 )
@@ -154,6 +156,8 @@ class _Checker:
         match node:
             case syntax.Path():
                 return self.path(node)
+            case syntax.PrincipalAttribute() if node.name in FLAGS:
+                return flag_term(node)
             case syntax.Literal() | syntax.Boolean() | syntax.Null() | syntax.PrincipalAttribute():
                 return node
             case syntax.Call():

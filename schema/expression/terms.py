@@ -8,7 +8,7 @@ from db.catalog import Column, PgType
 from schema.errors import WrongType
 from schema.expression import syntax
 from schema.expression.predicate import Cast, ColumnOf, Operand, Outer, PrincipalValue, Related
-from schema.expression.types import FLOATS, INT4, INTEGERS, TEXT, is_text
+from schema.expression.types import BOOL, FLOATS, INT4, INTEGERS, TEXT, is_text
 from schema.model import Relation
 
 Relations: TypeAlias = tuple[Relation, ...]
@@ -21,6 +21,7 @@ Untyped: TypeAlias = syntax.Literal | syntax.Boolean | syntax.Null | syntax.Prin
 
 HERE: Final[Bound] = ((),)
 LISTS: Final = frozenset({"classes", "children", "capabilities"})
+FLAGS: Final = frozenset({"is_guest"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,11 @@ def value_term(operand: Operand, written: str, position: int, *, integral: bool 
     """What is the same for every row."""
     nowhere = frozenset[Relations]()
     return Term(operand.type, nowhere, lambda _: operand, written, position, integral=integral, bounded=True)
+
+
+def flag_term(node: syntax.PrincipalAttribute) -> Term:
+    """An attribute that is true or false."""
+    return value_term(PrincipalValue(node.name, BOOL), f"$_PRINCIPAL.{node.name}", node.position)
 
 
 def principal_term(node: syntax.PrincipalAttribute) -> Term:

@@ -7,6 +7,7 @@ import strawberry
 from schema.roles_pbac.aggregates import Aggregates
 from schema.roles_pbac.errors import RootOnly
 from schema.roles_pbac.fields import ControlInfo, Filter, Limit, Offset, Ordering
+from schema.roles_pbac.guests import Guests
 from schema.roles_pbac.policy import Policy
 from schema.roles_pbac.rows import read_aggregates, read_rows
 from schema.roles_pbac.types import (
@@ -65,6 +66,12 @@ class Query:
         if not info.context.principal.is_root:
             raise RootOnly("Audit")
         return Audit()
+
+    @strawberry.field(name="Guests", description="The guests of the tenant, for its root role.")
+    def guests(self, info: ControlInfo) -> Guests | None:
+        if not info.context.principal.is_root:
+            raise RootOnly("Guests")
+        return Guests()
 
     @strawberry.field(name="Policy", description="What the policy says, and why, for those who may see its rules.")
     def policy(self) -> Policy | None:

@@ -339,3 +339,37 @@ def test_a_rule_counts_from_its_first_moment_to_its_last() -> None:
     assert [may(moment) for moment in moments] == [False, True, True, False]
     assert may(begins.timestamp())
     assert timed.at(begins.timestamp()) is timed.at(ends.timestamp() - 1)
+
+
+def test_a_guest_has_the_rules_of_nobody_beside_its_own() -> None:
+    nobodys = a_rule(1, filter="id = 1", role_ids=[3])
+    own = a_rule(2, filter="id = 2", class_ids=[5])
+    policy = a_policy(nobodys, own)
+    guest = replace(a_principal(7, class_ids=[5]), kind="guest", lender_id=3)
+
+    assert policy.grant(guest, ITEM, "select") == Or((ID_IS_1, ID_IS_2))
+    assert policy.grant(replace(guest, lender_id=None), ITEM, "select") == ID_IS_2
+    assert policy.grant(a_principal(3), ITEM, "select") == ID_IS_1
+
+
+def test_guests_share_their_plans_and_not_those_of_others() -> None:
+    policy = a_policy(a_rule(1, filter="id = 1", role_ids=[3]), a_rule(2, filter="id = 2", class_ids=[5]))
+    one, other = (replace(a_principal(number, class_ids=[5]), kind="guest", lender_id=3) for number in (7, 8))
+
+    assert policy.fingerprint(one) == policy.fingerprint(other)
+    assert policy.fingerprint(one) != policy.fingerprint(replace(one, lender_id=None))
+    assert policy.fingerprint(one) != policy.fingerprint(a_principal(3))
+
+
+def test_of_one_rule_a_guest_takes_that_of_nobody_as_one_that_lists_itself() -> None:
+    rules = [a_rule(1, filter="id = 1", role_ids=[3]), a_rule(2, filter="id = 2", class_ids=[5])]
+    policy = compile_policy(rules, MODEL, tenant_id=1, choice="most_specific")
+    guest = replace(a_principal(7, class_ids=[5]), kind="guest", lender_id=3)
+
+    assert policy.grant(guest, ITEM, "select") == ID_IS_1
+
+
+def test_visitors_are_guests_whether_they_share_a_role_or_not_and_accounts_are_none() -> None:
+    kinds = [replace(a_principal(), kind=kind) for kind in ("nobody", "guest", "account")]
+
+    assert [principal.attribute("is_guest") for principal in kinds] == [True, True, False]
