@@ -138,8 +138,10 @@ class WriteTypes:
         """What a row must still be for a mutation by its key to happen."""
         if not self.may(entity, "select"):
             return {}
-        row = self.row_input(entity)
-        found = {"if_match": GraphQLInputField(row, description="Values that the row must still have.")}
+        found: dict[str, GraphQLInputField] = {}
+        if entity.writable:
+            row = self.row_input(entity)
+            found["if_match"] = GraphQLInputField(row, description="Values that the row must still have.")
         if has_versions(entity):
             version = GraphQLInputField(GraphQLString, description="The version that the row must still have.")
             found["if_version"] = version
