@@ -1,7 +1,8 @@
 """build_role_model: a model as those see it who share the same grants.
 
-Columns that no rule lets them read are not in it, nor are relations over such columns: so nothing that looks for a
-column, be it an output, a filter, an ordering or an aggregate, can find them. Where it depends on the row whether a
+Columns that no rule lets them read are not in it, nor are relations over such columns, nor those to tables of which they
+may read nothing: so nothing that looks for a column, be it an output, a filter, an ordering or an aggregate, can find
+them, and no refusal can tell of them. Where it depends on the row whether a
 column can be read, the column stands for what is seen of it (`Sight`), and so it does wherever it is used.
 """
 
@@ -17,11 +18,12 @@ FindGrant = Callable[[TableName, str], Grant | None]
 
 
 def build_role_model(model: Model, find_grant: FindGrant) -> Model:
-    """The model itself where no rule says anything of columns."""
+    """The model itself where all of it is seen."""
+    selects = {table: find_grant(table, "select") for table in model.by_table}
     seen = {table: _seen_entity(entity, model, find_grant) for table, entity in model.by_table.items()}
-    if all(seen[table] is entity for table, entity in model.by_table.items()):
+    by_table = {table: _without_hidden_relations(entity, selects) for table, entity in seen.items()}
+    if all(by_table[table] is entity for table, entity in model.by_table.items()):
         return model
-    by_table = {table: _without_hidden_relations(entity, seen, find_grant) for table, entity in seen.items()}
     return replace(
         model,
         entities=MappingProxyType({name: by_table[entity.table.name] for name, entity in model.entities.items()}),
@@ -82,18 +84,20 @@ def _as_seen(column: Column, sights: Mapping[str, Sight]) -> Column:
     return column if sight is None else replace(column, name=sight.name, not_null=False)
 
 
-def _without_hidden_relations(entity: Entity, seen: Mapping[TableName, Entity], find_grant: FindGrant) -> Entity:
-    """The entity with those of its relations whose columns can all be read, on every row."""
+def _without_hidden_relations(entity: Entity, selects: Mapping[TableName, Grant | None]) -> Entity:
+    """The entity with those of its relations that lead to what can be read, over columns that can be read on every
+    row."""
+    own = selects[entity.table.name]
 
     def reads(table: TableName, names: tuple[str, ...]) -> bool:
-        grant = find_grant(table, "select")
-        # Whoever has no grant on the table does not see the relation anyway.
-        return grant is None or all(grant.reads(name) and grant.view(name) is None for name in names)
+        grant = selects.get(table)
+        return grant is not None and all(grant.reads(name) and grant.view(name) is None for name in names)
 
     def is_seen(relation: Relation) -> bool:
         junction = relation.junction
+        # Whoever may write rows without reading any may still link them.
         return (
-            reads(entity.table.name, relation.columns)
+            (own is None or reads(entity.table.name, relation.columns))
             and reads(relation.target, relation.target_columns)
             and (junction is None or reads(junction.table, (*junction.near, *junction.far)))
         )

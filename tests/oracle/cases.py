@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from schema.principal import NORMAL_CAPABILITIES
 from tests.oracle.dice import Dice, DrawnDice, chance, one_of, several, some_of
-from tests.oracle.evaluator import Evaluator, RuleChoice
+from tests.oracle.evaluator import Evaluator, Refused, RuleChoice
 from tests.oracle.expressions import Expressions, Names
 from tests.oracle.policy import CAPABILITIES, Capability, Grants, MaskOf, Person
 from tests.oracle.questions import (
@@ -28,12 +28,10 @@ from tests.oracle.questions import (
 )
 from tests.oracle.shape import Row, Shape, State, Table, Value, is_junction
 from tests.oracle.shapes import CLASSES, ROLES, a_key_value, a_row, a_state, a_value
-from tests.oracle.tree import Cmp, Col, Test, Who
+from tests.oracle.tree import Test, Who
 
 SETS: tuple[frozenset[str], ...] = (
-    NORMAL_CAPABILITIES,
-    NORMAL_CAPABILITIES,
-    NORMAL_CAPABILITIES,
+    *(NORMAL_CAPABILITIES,) * 9,
     frozenset({"select"}),
     frozenset(),
     frozenset({"insert", "update", "login"}),
@@ -120,15 +118,16 @@ def a_rule(dice: Dice, shape: Shape, number: int) -> Grants:
     table = one_of(dice, shape.tables)
     other = one_of(dice, shape.tables)
     targets = (table.name, other.name) if other != table and chance(dice, 25) else (table.name,)
-    capabilities = some_of(dice, CAPABILITIES, 45)
+    capabilities = some_of(dice, CAPABILITIES, 55)
     if "select" not in capabilities and chance(dice, 70):
         capabilities = ("select", *capabilities)
     filter_: Test | None = None
-    if chance(dice, 70):
-        filter_ = Cmp(Col((), "owner"), "=", Who("roleid")) if len(targets) > 1 else expressions.test(table.name)
-    scope = dice.below(5)
-    roles = some_of(dice, ROLES, 45) or ROLES[:1] if scope in {2, 4} else ()
-    classes = some_of(dice, CLASSES, 45) or CLASSES[:1] if scope in {3, 4} else ()
+    if chance(dice, 80):
+        own = expressions.about_owner()
+        filter_ = own if len(targets) > 1 or chance(dice, 35) else expressions.test(table.name)
+    scope = dice.below(6)
+    roles = some_of(dice, ROLES, 45) or ROLES[:1] if scope in {3, 5} else ()
+    classes = some_of(dice, CLASSES, 45) or CLASSES[:1] if scope in {4, 5} else ()
     rule = Grants(number, capabilities or ("select",), targets, filter_, roles, classes)
     return _with_options(dice, expressions, table, rule) if len(targets) == 1 and chance(dice, 40) else rule
 
@@ -184,15 +183,15 @@ def a_question(dice: Dice, evaluator: Evaluator) -> Question:
     shape = evaluator.shape
     asking = Asking(dice, evaluator, nosy=chance(dice, 12))
     tables = [table for table in shape.tables if evaluator.all_parts(table.name, "select")]
-    match dice.below(10):
-        case 0 | 1 | 2 | 3 if tables:
-            return asking.list_of(asking.table("select").name, depth=2)
+    match dice.below(11):
         case 4 if tables:
             return asking.tally(asking.table("select").name)
         case 5 if tables:
             return asking.pages(asking.table("select").name)
-        case _:
+        case number if number > 5 and (asking.nosy or asking.writable):
             return Change(several(dice, 1, 1 if chance(dice, 75) else 3, asking.write))
+        case _:
+            return asking.list_of(asking.table("select").name, depth=2)
 
 
 @dataclass(frozen=True)
@@ -218,8 +217,19 @@ class Asking:
 
     def table(self, capability: Capability) -> Table:
         """A table on which a rule gives the capability, if there is one."""
+        if self.nosy:
+            return one_of(self.dice, self.shape.tables)
         granted = [table for table in self.shape.tables if self.evaluator.all_parts(table.name, capability)]
-        return one_of(self.dice, granted if granted and not self.nosy else self.shape.tables)
+        if capability == "select" and not chance(self.dice, 15):
+            granted = [table for table in granted if self.shows_some(table.name)] or granted
+        return one_of(self.dice, granted or self.shape.tables)
+
+    def shows_some(self, table: str) -> bool:
+        """Whether the person sees rows; where no rows are there to be told of, questions tell little."""
+        try:
+            return bool(self.evaluator.seen(table))
+        except Refused:
+            return True
 
     def columns(self, table: str) -> tuple[str, ...]:
         return some_of(self.dice, self.names(table)[0], 55)
@@ -227,8 +237,8 @@ class Asking:
     def conditions(self, table: str) -> dict[str, Any]:
         columns = self.names(table)[0]
         return {
-            "filter": self.expressions.test(table) if columns and chance(self.dice, 50) else None,
-            "where": self.expressions.where(table) if chance(self.dice, 35) else None,
+            "filter": self.expressions.test(table) if columns and chance(self.dice, 40) else None,
+            "where": self.expressions.where(table) if chance(self.dice, 20) else None,
         }
 
     def list_of(self, table: str, depth: int, *, ordered: bool | None = None) -> Ask:
@@ -288,8 +298,19 @@ class Asking:
         plain = Ask(ask.table, ask.columns, ask.children, ask.filter, ask.where, ask.orders, is_ordered=True)
         return Pages(plain, 1 + self.dice.below(3))
 
+    @property
+    def writable(self) -> tuple[Capability, ...]:
+        """What some rule lets the person do to rows, but for reading them."""
+        return tuple(
+            capability
+            for capability in CAPABILITIES[1:]
+            if any(self.evaluator.all_parts(table.name, capability) for table in self.shape.tables)
+        )
+
     def write(self) -> Write:
-        match self.dice.below(8):
+        kinds = {"insert": (0, 1, 2), "update": (3, 4, 5), "delete": (6, 7)}
+        capability = one_of(self.dice, CAPABILITIES[1:] if self.nosy else self.writable)
+        match one_of(self.dice, kinds[capability]):
             case 0 | 1:
                 table = self.table("insert")
                 conflict: Literal["fail", "ignore"] = "ignore" if chance(self.dice, 15) else "fail"
@@ -300,14 +321,14 @@ class Asking:
                 return CreateMany(table.name, rows, self.returning(table))
             case 3 | 4:
                 table = self.table("update")
-                return Update(table.name, self.a_key(table), self.changed(table), self.returning(table))
+                return Update(table.name, self.a_key(table, "update"), self.changed(table), self.returning(table))
             case 5:
                 table = self.table("update")
                 values = self.changed(table, is_many=True)
                 return UpdateWhere(table.name, **self.choosing(table), values=values, added=(), returning=self.returning(table))
             case 6:
                 table = self.table("delete")
-                return Delete(table.name, self.a_key(table), self.returning(table))
+                return Delete(table.name, self.a_key(table, "delete"), self.returning(table))
             case _:
                 table = self.table("delete")
                 return DeleteWhere(table.name, **self.choosing(table), returning=self.returning(table))
@@ -320,10 +341,15 @@ class Asking:
     def returning(self, table: Table) -> tuple[str, ...]:
         return self.columns(table.name)
 
-    def a_key(self, table: Table) -> tuple[tuple[str, Value], ...]:
+    def may_touch(self, table: str, row: Row, capability: Capability) -> bool:
+        parts = self.evaluator.all_parts(table, capability)
+        return any(self.evaluator.satisfies(part.filter, table, row) for part in parts)
+
+    def a_key(self, table: Table, capability: Capability) -> tuple[tuple[str, Value], ...]:
         rows = self.evaluator.state[table.name]
-        if rows and chance(self.dice, 85):
-            row = one_of(self.dice, rows)
+        touched = [row for row in rows if self.may_touch(table.name, row, capability)]
+        if rows and chance(self.dice, 92):
+            row = one_of(self.dice, touched if touched and chance(self.dice, 55) else rows)
             return tuple((name, row[name]) for name in table.key)
         return tuple((name, a_key_value(self.dice, table.by_name[name])) for name in table.key)
 
@@ -331,7 +357,7 @@ class Asking:
         row = a_row(self.dice, table, self.evaluator.state)
         if row is None:
             row = {column.name: a_value(self.dice, column) for column in table.columns}
-        if chance(self.dice, 70) and not is_junction(table):
+        if chance(self.dice, 80) and not is_junction(table):
             row |= {name: (7 + self.dice.below(3) if isinstance(row[name], int) else "new") for name in table.key}
         needed = {column.name for column in table.columns if not column.nullable}
         return tuple(
@@ -349,6 +375,8 @@ class Asking:
             if name not in fixed and self.may_give(table, name, "update") and (name not in table.key or chance(self.dice, 15))
         ]
         chosen = some_of(self.dice, names, 30) or tuple(names[-1:]) or ("owner",)
+        if "owner" in names and "owner" not in chosen and chance(self.dice, 40):
+            chosen = (*chosen, "owner")
         values = {"owner": 11, **row}
         return tuple((name, values[name]) for name in chosen if values[name] != float("inf")) or (("owner", 11),)
 

@@ -437,8 +437,10 @@ class Evaluator:
         given = dict(write.values)
         row = self.new_row(write.table, given)
         if write.on_conflict == "ignore" and self._conflicts(write.table, given, row):
-            if "UNIQUE_VIOLATED" in self.faults(self._with(write.table, [], [row]), but_for=self._arbiter(write.table, given)):
-                raise Refused("UNIQUE_VIOLATED")
+            arbiter = self._arbiter(write.table, given)
+            reasons = self.faults(self._with(write.table, [], [row]), but_for=arbiter) - {"FOREIGN_KEY_VIOLATED"}
+            if "NOT_NULL_VIOLATED" in reasons:
+                raise Refused(*reasons)
             return None, self.state
         state = self._with(write.table, [], [row])
         after = self.check(state, write.table, "insert", [(row, tuple(given))])

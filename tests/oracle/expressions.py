@@ -77,6 +77,22 @@ class Expressions:
             case kind:
                 return self.plain(kind, column)
 
+    def about_owner(self) -> Test:
+        """A test that every table but a few can be put to."""
+        owner = Col((), "owner")
+        return one_of(
+            self.dice,
+            [
+                Cmp(owner, "=", Who("roleid")),
+                Among(owner, Who("children"), False),
+                Among(owner, Who("classes"), False),
+                Any((Cmp(owner, "=", Who("roleid")), Among(owner, Who("children"), False))),
+                Neg(Cmp(owner, "=", Who("roleid"))),
+                Among(owner, Who("classes"), True),
+                Cmp(owner, "!=", Who("parentid")),
+            ],
+        )
+
     def kind(self, table: str, column: Col) -> Kind:
         for name in column.path:
             table = self.shape.relations(table)[name].target

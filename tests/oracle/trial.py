@@ -1,13 +1,16 @@
 """try_case: one case before all judges; the first difference is a Disagreement."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from gateway.tenancy import LoadedTenant
 
 from tests.oracle.cases import Case
-from tests.oracle.evaluator import Evaluator, Outcome, Refused
+from tests.oracle.evaluator import UNSEEN, Evaluator, Outcome, Refused
 from tests.oracle.ground import Answer, Ground, answer, canonical_state
+from tests.oracle.native import Native
 from tests.oracle.policy import Person
 from tests.oracle.questions import (
     Ask,
@@ -40,8 +43,59 @@ class Disagreement(AssertionError):
 async def try_case(ground: Ground, case: Case) -> None:
     """Nothing, when all judges agree. Raises Disagreement."""
     await ground.fill(case.state)
+    wanted = await _ask_ostiary(ground, case)
+    if case.choice == "add_up":
+        await _ask_native(ground, case, wanted)
+
+
+async def _ask_native(ground: Ground, case: Case, answers: Sequence[Any]) -> None:
+    """Row-level security beside the evaluator, as far as it knows what is asked."""
+    shape = ground.shape
+    async with Native(ground, case.rules) as native:
+        for (number, question), wanted in zip(case.questions, answers, strict=True):
+            person = case.people[number]
+
+            def disagree(wanted: object, found: object) -> Disagreement:
+                return Disagreement("native", question, person, "", wanted, found)  # noqa: B023
+
+            if isinstance(wanted, Refused) and not isinstance(question, Change):
+                continue
+            await native.as_person(person)
+            match question:
+                case Ask() | Pages():
+                    ask = question.ask if isinstance(question, Pages) else question
+                    found = json.loads(await native.ask(ask), parse_float=Decimal)
+                    told = canonical_rows(shape, ask, wanted)
+                    if told != (heard := canonical_rows(shape, ask, found)):
+                        raise disagree(told, heard)
+                case Tally():
+                    found = json.loads(await native.tally(question), parse_float=Decimal)
+                    told = canonical_answer(shape, question, wanted)
+                    if told != (heard := canonical_answer(shape, question, found)):
+                        raise disagree(told, heard)
+                case Change():
+                    if not native.may_judge(question) or (isinstance(wanted, Refused) and wanted is UNSEEN):
+                        continue
+                    point = native.plain.transaction()
+                    await point.start()
+                    code = await native.change(question)
+                    if code is None:
+                        stored = await native.stored(ground)
+                    await point.rollback()
+                    if isinstance(wanted, Refused):
+                        if code not in wanted.codes:
+                            raise disagree(sorted(wanted.codes), code)
+                    elif code is not None:
+                        raise disagree("done", code)
+                    elif stored != (told := canonical_state(shape, wanted.state)):
+                        raise disagree(told, stored)
+
+
+async def _ask_ostiary(ground: Ground, case: Case) -> list[Any]:
+    """What the evaluator says, when Ostiary says the same."""
     tenant = ground.tenant(case.rules, case.choice)
     shape = ground.shape
+    answers: list[Any] = []
     for number, question in case.questions:
         person = case.people[number]
         evaluator = Evaluator(shape, case.rules, case.choice, case.state, person)
@@ -51,6 +105,7 @@ async def try_case(ground: Ground, case: Case) -> None:
             return Disagreement(judge, question, person, f"{document} {variables}", wanted, found)  # noqa: B023
 
         wanted = expected(evaluator, question)
+        answers.append(wanted)
         if isinstance(question, Pages) and not isinstance(wanted, Refused):
             found: Any = await _walk(tenant, person, question, document, variables)
         else:
@@ -69,6 +124,7 @@ async def try_case(ground: Ground, case: Case) -> None:
                 raise disagree("evaluator", told, heard)
         if isinstance(question, Change):
             await _compare_tables(ground, case, wanted, disagree)
+    return answers
 
 
 def expected(evaluator: Evaluator, question: Question) -> Any:
