@@ -6,7 +6,7 @@ them, and no refusal can tell of them. Where it depends on the row whether a
 column can be read, the column stands for what is seen of it (`Sight`), and so it does wherever it is used.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -35,30 +35,45 @@ def _seen_entity(entity: Entity, model: Model, find_grant: FindGrant) -> Entity:
     table = entity.table
     select = find_grant(table.name, "select")
     writing = [grant for each in ("insert", "update") if (grant := find_grant(table.name, each)) is not None]
-    inputs = {
-        name: column
-        for name, column in entity.columns.items()
-        if column.is_writable and any(grant.writes(column.name) for grant in writing)
-    }
-    all_inputs = not writing or inputs.keys() == entity.writable.keys()
-    if select is None or all(_is_plain(select, each) for each in entity.columns.values()):
-        return entity if all_inputs else replace(entity, inputs=MappingProxyType(inputs))
-    sights = {sight.column.name: sight for sight in _sights(entity, select)}
-    columns = {
-        name: _as_seen(column, sights)
-        for name, column in entity.columns.items()
-        if column.name in sights or _is_plain(select, column)
-    }
+    if select is not None and not select.is_whole:
+        entity = replace(entity, is_whole=False)
+    sights: dict[str, Sight] = {}
+    given = _inputs(entity, select, writing)
+    if select is None:
+        # Whoever reads no row names columns all the same: those of the key, and those that it writes.
+        columns = {name: each for name, each in entity.columns.items() if each.name in table.primary_key or name in given}
+    else:
+        sights = {sight.column.name: sight for sight in _sights(entity, select)}
+        columns = {
+            name: _as_seen(column, sights)
+            for name, column in entity.columns.items()
+            if column.name in sights or _is_plain(select, column)
+        }
+    if not sights and len(columns) == len(entity.columns) and given.keys() == entity.writable.keys():
+        return entity
+    known = {column.name for column in (*columns.values(), *given.values())} | sights.keys()
     return replace(
         entity,
         columns=MappingProxyType(columns),
-        inputs=None if all_inputs and not sights and len(columns) == len(entity.columns) else MappingProxyType(inputs),
-        hidden_columns=frozenset(each.name for each in entity.columns.values())
-        - {column.name for column in columns.values()}
-        - sights.keys()
-        - {column.name for column in inputs.values()},
+        inputs=MappingProxyType(given),
+        hidden_columns=frozenset(each.name for each in entity.columns.values()) - known,
         sights=Sights(model, tuple(sights.values())) if sights else None,
     )
+
+
+def _inputs(entity: Entity, select: Grant | None, writing: Sequence[Grant]) -> dict[str, Column]:
+    """The columns that can be given values: to be stored; or, where nothing can be stored, to be compared with what
+    stands before a row is deleted."""
+    return {
+        name: column
+        for name, column in entity.columns.items()
+        if column.is_writable
+        and (
+            any(grant.writes(column.name) for grant in writing)
+            if writing
+            else select is not None and _is_plain(select, column)
+        )
+    }
 
 
 def _sights(entity: Entity, select: Grant) -> Iterator[Sight]:

@@ -6,7 +6,7 @@ It reads docs/policy.md, docs/querying.md and docs/mutations.md as they stand, a
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, assert_never
 
@@ -57,9 +57,10 @@ UNBOUND = Grants(0, ("select", "insert", "update", "delete"), ())
 class Refused(Exception):
     """The question must be refused; for one of these reasons."""
 
-    def __init__(self, *codes: str) -> None:
-        self.codes = frozenset(codes)
-        super().__init__(", ".join(codes))
+    def __init__(self, *reasons: str) -> None:
+        self.details = frozenset(reasons)
+        self.codes = frozenset(reason.partition(" ")[0] for reason in reasons)
+        super().__init__(", ".join(reasons))
 
 
 UNSEEN = Refused("GRAPHQL_VALIDATION_FAILED", "UNKNOWN_COLUMN", "ACCESS_DENIED", "RULES_AMBIGUOUS", "POLICY_VIOLATED")
@@ -438,8 +439,8 @@ class Evaluator:
         row = self.new_row(write.table, given)
         if write.on_conflict == "ignore" and self._conflicts(write.table, given, row):
             arbiter = self._arbiter(write.table, given)
-            reasons = self.faults(self._with(write.table, [], [row]), but_for=arbiter) - {"FOREIGN_KEY_VIOLATED"}
-            if "NOT_NULL_VIOLATED" in reasons:
+            reasons = self.faults(self._with(write.table, [], [row]), but_for=arbiter)
+            if any(reason.startswith("NOT_NULL") for reason in reasons):
                 raise Refused(*reasons)
             return None, self.state
         state = self._with(write.table, [], [row])
@@ -630,17 +631,17 @@ class Evaluator:
             rows = state[table.name]
             for column in table.columns:
                 if (not column.nullable or column.name in table.key) and any(row[column.name] is None for row in rows):
-                    found.add("NOT_NULL_VIOLATED")
+                    found.add(f"NOT_NULL_VIOLATED {table.name} {column.name}")
             for key in (table.key, *table.unique):
                 values = [tuple(row[name] for name in key) for row in rows]
                 known = [value for value in values if None not in value]
                 if len(known) != len(set(known)) and key != but_for:
-                    found.add("UNIQUE_VIOLATED")
+                    found.add(f"UNIQUE_VIOLATED {table.name} {key}")
             for reference in table.references:
                 targets = {tuple(row[there] for _, there in reference.pairs) for row in state[reference.target]}
                 own = [tuple(row[here] for here, _ in reference.pairs) for row in rows]
                 if any(None not in value and value not in targets for value in own):
-                    found.add("FOREIGN_KEY_VIOLATED")
+                    found.add(f"FOREIGN_KEY_VIOLATED {table.name} {reference.target}")
         return found
 
     def answer(self, question: Question) -> Any:
@@ -723,8 +724,37 @@ def _mask_of(part: Grants, column: str) -> MaskOf | None:
 
 def _is_plain(parts: Sequence[Grants], column: str) -> bool:
     """Whether the rules say by themselves, without a look at rows, that the column is as it is wherever it is seen."""
-    plain = {part.filter for part in parts if _reads(part, column) and _mask_of(part, column) is None}
-    return None in plain or (bool(plain) and plain == {part.filter for part in parts})
+    plain: list[Test] = []
+    for part in parts:
+        mask = _mask_of(part, column)
+        if _reads(part, column) and (mask is None or mask.unless is not None):
+            plain.append(All((_rows(part), *([] if mask is None or mask.unless is None else [mask.unless]))))
+    shown = simplified(AnyTest(tuple(plain)))
+    return shown in (Truth(True), simplified(AnyTest(tuple(map(_rows, parts)))))
+
+
+def _rows(part: Grants) -> Test:
+    return Truth(True) if part.filter is None else part.filter
+
+
+def simplified(test: Test) -> Test:
+    """The test without parts that change nothing, where that can be seen without looking at a row."""
+    match test:
+        case Neg(part):
+            inner = simplified(part)
+            return Truth(not inner.value) if isinstance(inner, Truth) else Neg(inner)
+        case All(parts) | AnyTest(parts):
+            decides = isinstance(test, AnyTest)
+            found = [part for part in dict.fromkeys(map(simplified, parts)) if part != Truth(not decides)]
+            if Truth(decides) in found:
+                return Truth(decides)
+            if not found:
+                return Truth(not decides)
+            return found[0] if len(found) == 1 else replace(test, parts=tuple(found))
+        case Among(Col(()), ()):
+            return Truth(test.negated)
+        case _:
+            return test
 
 
 def _masked(mask: MaskOf, value: Value) -> Value:

@@ -14,6 +14,8 @@ Case = TypeVar("Case")
 IS_SOAK: Final = bool(os.environ.get("OSTIARY_SOAK"))
 SHAPES: Final = 200 if IS_SOAK else 10
 POLICIES: Final = 50
+PAIRS: Final = 25 if IS_SOAK else 12
+PAIRS_OF_CATALOGS: Final = 5 if IS_SOAK else 3
 
 
 def explore(

@@ -51,9 +51,10 @@ class Ground:
     database: TenantDatabase
     model: Model
 
-    async def fill(self, state: State) -> None:
-        """Nothing; the tables hold these rows and no others."""
-        statements = [f"delete from {table.name};" for table in reversed(self.shape.tables)]
+    async def fill(self, state: State, *, anew: bool = False) -> None:
+        """Nothing; the tables hold these rows and no others, and with `anew` their files hold nothing else either."""
+        names = [table.name for table in reversed(self.shape.tables)]
+        statements = [f"truncate {', '.join(names)};"] if anew else [f"delete from {name};" for name in names]
         for table in self.shape.tables:
             rows = [f"({', '.join(literal(row[name]) for name in table.by_name)})" for row in state[table.name]]
             if rows:

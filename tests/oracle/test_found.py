@@ -5,6 +5,7 @@ import pytest
 from db.records import ColumnMask, Rule, RuleOptions
 from schema.principal import Principal
 from tests.asking import open_asker
+from tests.databases import Databases
 
 pytestmark = pytest.mark.postgres
 
@@ -52,7 +53,7 @@ async def test_a_role_that_may_delete_where_columns_are_masked_is_served(databas
     rule = a_rule("select delete", "area", masks=(ColumnMask("secret", "null"),))
     async with open_asker(database, TABLES, [rule]) as asker:
         assert await asker.ask("{ area { id secret } }", who=MEMBER) == {"area": [{"id": "1", "secret": None}]}
-        assert "if_match" not in asker.sdl(MEMBER)
+        assert "input areaInput {\n  id: ID\n  owner: Int\n}" in asker.sdl(MEMBER)
 
 
 @pytest.mark.parametrize("capabilities", ["insert", "select update", "select insert update delete"])
@@ -61,3 +62,20 @@ async def test_a_rule_that_lets_no_column_be_written_leaves_the_schema_valid(dat
     async with open_asker(database, TABLES, rules) as asker:
         assert await asker.ask("{ box { id } }", who=MEMBER) == {"box": [{"id": "1"}, {"id": "2"}]}
         assert "create_area" not in asker.sdl(MEMBER)
+
+
+@pytest.mark.parametrize("capabilities", ["select insert update delete", "select delete", "insert update", "insert"])
+async def test_a_column_that_no_rule_lists_is_nowhere_in_the_schema(databases: Databases, capabilities: str) -> None:
+    """It was in the enum of what an upsert can update; and that there is one was told by `if_version` and `versions`,
+    which were missing where it was, and by the input of `if_match`."""
+    told: list[str] = []
+    for more in ("", ", hidden text"):
+        dsn = databases.create()
+        named = frozenset({"id", "name"})
+        rule = a_rule(capabilities, "thing", read_columns=named, write_columns=named)
+        async with open_asker(dsn, f"create table thing (id int primary key, name text{more})", [rule]) as asker:
+            told.append(asker.sdl(MEMBER))
+        databases.drop(dsn)
+
+    assert told[0] == told[1]
+    assert "hidden" not in told[1]

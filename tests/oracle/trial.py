@@ -119,7 +119,7 @@ async def _ask_ostiary(ground: Ground, case: Case) -> list[Any]:
         else:
             data = found.data if isinstance(found, Answer) else found
             told = canonical_answer(shape, question, wanted.data if isinstance(wanted, Outcome) else wanted)
-            heard = canonical_answer(shape, question, _unwrapped(question, data))
+            heard = canonical_answer(shape, question, unwrapped(question, data))
             if told != heard:
                 raise disagree("evaluator", told, heard)
         if isinstance(question, Change):
@@ -166,7 +166,8 @@ async def _walk(
         after = info["end_cursor"]
 
 
-def _unwrapped(question: Question, data: Any) -> Any:
+def unwrapped(question: Question, data: Any) -> Any:
+    """What the data of an answer holds for the question."""
     match question:
         case Ask(table):
             return data[table]

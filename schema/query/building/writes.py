@@ -246,8 +246,9 @@ def seen_columns(entity: Entity) -> dict[str, Column]:
 
 
 def has_versions(entity: Entity) -> bool:
-    """Whether it may be told that a row has changed: not where that may be a column which is hidden."""
-    return entity.table.kind == "table" and not entity.hidden_columns and entity.sights is None
+    """Whether it may be told that a row has changed: not where that may be a column which is hidden. Nor where a rule
+    lists all columns that there are: whether there are others must not be told either."""
+    return entity.table.kind == "table" and entity.is_whole
 
 
 def write_fields(types: WriteTypes, entity: Entity) -> dict[str, tuple[WriteOperation, GraphQLField]]:
