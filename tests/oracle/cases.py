@@ -63,7 +63,8 @@ def a_case(dice: Dice, shape: Shape, questions: int) -> Case:
     rules = some_rules(dice, shape)
     choice: RuleChoice = "most_specific" if chance(dice, 10) else "add_up"
     state = a_state(dice, shape)
-    askers = [dice.below(len(people)) for _ in range(2)]
+    first = dice.below(len(people))
+    askers = [first, dice.below(len(people)) if chance(dice, 40) else first]
     asked: list[tuple[int, Question]] = []
     for number in range(questions):
         asker = askers[number % 2]
@@ -107,20 +108,23 @@ def above_of(parents: dict[int, int | None], role: int) -> list[int]:
 
 
 def some_rules(dice: Dice, shape: Shape) -> tuple[Grants, ...]:
-    return tuple(a_rule(dice, shape, number) for number in range(1, 4 + dice.below(6)))
+    """Several rules, of which some meet on one table."""
+    table = one_of(dice, shape.tables)
+    return tuple(
+        a_rule(dice, shape, number, table if chance(dice, 45) else one_of(dice, shape.tables))
+        for number in range(1, 4 + dice.below(6))
+    )
 
 
-def a_rule(dice: Dice, shape: Shape, number: int) -> Grants:
+def a_rule(dice: Dice, shape: Shape, number: int, table: Table) -> Grants:
     def names(table: str) -> Names:
         return [*shape.by_name[table].by_name], [*shape.relations(table)]
 
     expressions = Expressions(dice, shape, names)
-    table = one_of(dice, shape.tables)
     other = one_of(dice, shape.tables)
     targets = (table.name, other.name) if other != table and chance(dice, 25) else (table.name,)
-    capabilities = some_of(dice, CAPABILITIES, 55)
-    if "select" not in capabilities and chance(dice, 70):
-        capabilities = ("select", *capabilities)
+    writes = some_of(dice, CAPABILITIES[1:], 60)
+    capabilities: tuple[Capability, ...] = one_of(dice, (("select",), ("select", *writes), writes))
     filter_: Test | None = None
     if chance(dice, 80):
         own = expressions.about_owner()
@@ -129,7 +133,7 @@ def a_rule(dice: Dice, shape: Shape, number: int) -> Grants:
     roles = some_of(dice, ROLES, 45) or ROLES[:1] if scope in {3, 5} else ()
     classes = some_of(dice, CLASSES, 45) or CLASSES[:1] if scope in {4, 5} else ()
     rule = Grants(number, capabilities or ("select",), targets, filter_, roles, classes)
-    return _with_options(dice, expressions, table, rule) if len(targets) == 1 and chance(dice, 40) else rule
+    return _with_options(dice, expressions, table, rule) if len(targets) == 1 and chance(dice, 50) else rule
 
 
 def _with_options(dice: Dice, expressions: Expressions, table: Table, rule: Grants) -> Grants:
@@ -152,7 +156,7 @@ def _with_options(dice: Dice, expressions: Expressions, table: Table, rule: Gran
         rule.classes,
         read_columns=read,
         write_columns=write if chance(dice, 50) else None,
-        forced=_presets(dice, table, 25),
+        forced=_presets(dice, table, 40),
         defaults=_presets(dice, table, 25),
         masks=masks if chance(dice, 50) else (),
     )
@@ -163,7 +167,7 @@ def _presets(dice: Dice, table: Table, in_hundred: int) -> tuple[tuple[str, Valu
         return ()
     linked = {name for reference in table.references for name, _ in reference.pairs}
     free = [column for column in table.columns if column.name not in table.key and column.name not in linked]
-    column = one_of(dice, free)
+    column = table.by_name["owner"] if chance(dice, 60) else one_of(dice, free)
     if column.kind == "int" and chance(dice, 60):
         return ((column.name, Who(one_of(dice, ("roleid", "parentid")))),)
     value = a_value(dice, column)
@@ -224,12 +228,26 @@ class Asking:
             granted = [table for table in granted if self.shows_some(table.name)] or granted
         return one_of(self.dice, granted or self.shape.tables)
 
+    def table_of_many(self, capability: Capability) -> Table:
+        """Mostly one of which the person may write rows that it does not see, if there is one."""
+        found = [table for table in self.shape.tables if self.hides_some(table, capability)]
+        return one_of(self.dice, found) if found and chance(self.dice, 60) else self.table(capability)
+
+    def hides_some(self, table: Table, capability: Capability) -> bool:
+        if not self.shows_some(table.name):
+            return False
+        seen = [row for row, _ in self.evaluator.seen(table.name)] if self.evaluator.all_parts(table.name, "select") else []
+        return any(
+            self.may_touch(table.name, row, capability) and not any(row is each for each in seen)
+            for row in self.evaluator.state[table.name]
+        )
+
     def shows_some(self, table: str) -> bool:
         """Whether the person sees rows; where no rows are there to be told of, questions tell little."""
         try:
             return bool(self.evaluator.seen(table))
         except Refused:
-            return True
+            return False
 
     def columns(self, table: str) -> tuple[str, ...]:
         return some_of(self.dice, self.names(table)[0], 55)
@@ -323,20 +341,25 @@ class Asking:
                 table = self.table("update")
                 return Update(table.name, self.a_key(table, "update"), self.changed(table), self.returning(table))
             case 5:
-                table = self.table("update")
+                table = self.table_of_many("update")
                 values = self.changed(table, is_many=True)
                 return UpdateWhere(table.name, **self.choosing(table), values=values, added=(), returning=self.returning(table))
             case 6:
                 table = self.table("delete")
                 return Delete(table.name, self.a_key(table, "delete"), self.returning(table))
             case _:
-                table = self.table("delete")
+                table = self.table_of_many("delete")
                 return DeleteWhere(table.name, **self.choosing(table), returning=self.returning(table))
 
     def choosing(self, table: Table) -> dict[str, Any]:
-        if not self.evaluator.all_parts(table.name, "select") and not self.nosy:
+        """Conditions for many rows, mostly: whoever sees no row can have none."""
+        columns = self.names(table.name)[0]
+        if (not self.evaluator.all_parts(table.name, "select") and not self.nosy) or not columns:
             return {"filter": None, "where": None}
-        return self.conditions(table.name)
+        return {
+            "filter": self.expressions.lax(table.name) if chance(self.dice, 60) else None,
+            "where": self.expressions.where(table.name, depth=1) if chance(self.dice, 25) else None,
+        }
 
     def returning(self, table: Table) -> tuple[str, ...]:
         return self.columns(table.name)

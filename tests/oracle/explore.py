@@ -16,6 +16,7 @@ SHAPES: Final = 200 if IS_SOAK else 10
 POLICIES: Final = 50
 PAIRS: Final = 25 if IS_SOAK else 12
 PAIRS_OF_CATALOGS: Final = 5 if IS_SOAK else 3
+HISTORIES: Final = 2000 if IS_SOAK else 25
 
 
 def explore(

@@ -93,6 +93,13 @@ class Expressions:
             ],
         )
 
+    def lax(self, table: str) -> Test:
+        """A test that most rows satisfy, or any."""
+        own = self.column(table, hops=0)
+        if own is None or chance(self.dice, 45):
+            return self.test(table, depth=1)
+        return one_of(self.dice, [NullTest(own, True), Any((NullTest(own, True), NullTest(own, False)))])
+
     def kind(self, table: str, column: Col) -> Kind:
         for name in column.path:
             table = self.shape.relations(table)[name].target

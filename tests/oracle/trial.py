@@ -43,12 +43,12 @@ class Disagreement(AssertionError):
 async def try_case(ground: Ground, case: Case) -> None:
     """Nothing, when all judges agree. Raises Disagreement."""
     await ground.fill(case.state)
-    wanted = await _ask_ostiary(ground, case)
+    wanted = await ask_ostiary(ground, case)
     if case.choice == "add_up":
-        await _ask_native(ground, case, wanted)
+        await ask_native(ground, case, wanted)
 
 
-async def _ask_native(ground: Ground, case: Case, answers: Sequence[Any]) -> None:
+async def ask_native(ground: Ground, case: Case, answers: Sequence[Any]) -> None:
     """Row-level security beside the evaluator, as far as it knows what is asked."""
     shape = ground.shape
     async with Native(ground, case.rules) as native:
@@ -91,7 +91,7 @@ async def _ask_native(ground: Ground, case: Case, answers: Sequence[Any]) -> Non
                         raise disagree(told, stored)
 
 
-async def _ask_ostiary(ground: Ground, case: Case) -> list[Any]:
+async def ask_ostiary(ground: Ground, case: Case) -> list[Any]:
     """What the evaluator says, when Ostiary says the same."""
     tenant = ground.tenant(case.rules, case.choice)
     shape = ground.shape
