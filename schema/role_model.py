@@ -1,8 +1,8 @@
 """build_role_model: a model as those see it who share the same grants.
 
-Columns that no rule lets them read are not in it, nor are relations over such columns, nor those to tables of which they
-may read nothing: so nothing that looks for a column, be it an output, a filter, an ordering or an aggregate, can find
-them, and no refusal can tell of them. Where it depends on the row whether a
+Columns that no rule lets them read are not in it, nor are relations over such columns, nor those to tables of which
+they may read nothing: so nothing that looks for a column, be it an output, a filter, an ordering or an aggregate, can
+find them, and no refusal can tell of them. Where it depends on the row whether a
 column can be read, the column stands for what is seen of it (`Sight`), and so it does wherever it is used.
 """
 
@@ -41,7 +41,9 @@ def _seen_entity(entity: Entity, model: Model, find_grant: FindGrant) -> Entity:
     given = _inputs(entity, select, writing)
     if select is None:
         # Whoever reads no row names columns all the same: those of the key, and those that it writes.
-        columns = {name: each for name, each in entity.columns.items() if each.name in table.primary_key or name in given}
+        columns = {
+            name: each for name, each in entity.columns.items() if each.name in table.primary_key or name in given
+        }
     else:
         sights = {sight.column.name: sight for sight in _sights(entity, select)}
         columns = {

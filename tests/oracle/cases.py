@@ -1,6 +1,5 @@
 """cases: random policies on a shape, with rows, and with questions of the people that they are about."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -8,7 +7,7 @@ from hypothesis import strategies as st
 
 from schema.principal import NORMAL_CAPABILITIES
 from tests.oracle.dice import Dice, DrawnDice, chance, one_of, several, some_of
-from tests.oracle.evaluator import Evaluator, Refused, RuleChoice
+from tests.oracle.evaluator import Evaluator
 from tests.oracle.expressions import Expressions, Names
 from tests.oracle.policy import CAPABILITIES, Capability, Grants, MaskOf, Person
 from tests.oracle.questions import (
@@ -26,8 +25,10 @@ from tests.oracle.questions import (
     UpdateWhere,
     Write,
 )
+from tests.oracle.rights import RuleChoice
 from tests.oracle.shape import Row, Shape, State, Table, Value, is_junction
 from tests.oracle.shapes import CLASSES, ROLES, a_key_value, a_row, a_state, a_value
+from tests.oracle.sight import Refused
 from tests.oracle.tree import Test, Who
 
 SETS: tuple[frozenset[str], ...] = (
@@ -236,7 +237,11 @@ class Asking:
     def hides_some(self, table: Table, capability: Capability) -> bool:
         if not self.shows_some(table.name):
             return False
-        seen = [row for row, _ in self.evaluator.seen(table.name)] if self.evaluator.all_parts(table.name, "select") else []
+        seen = (
+            [row for row, _ in self.evaluator.seen(table.name)]
+            if self.evaluator.all_parts(table.name, "select")
+            else []
+        )
         return any(
             self.may_touch(table.name, row, capability) and not any(row is each for each in seen)
             for row in self.evaluator.state[table.name]
@@ -265,7 +270,9 @@ class Asking:
         has_key = set(known.key) <= set(self.names(table)[0])
         is_ordered = has_key and (chance(self.dice, 50) if ordered is None else ordered)
         orders = self.orders(table) if is_ordered else ()
-        children = tuple((name, self.child(table, name, depth - 1)) for name in relations if depth and chance(self.dice, 35))
+        children = tuple(
+            (name, self.child(table, name, depth - 1)) for name in relations if depth and chance(self.dice, 35)
+        )
         return Ask(
             table,
             self.columns(table),
@@ -295,7 +302,10 @@ class Asking:
             nulls: Literal["", "first", "last"] = one_of(self.dice, ("", "first", "last"))
             found.append(Order(column.path, column.column, chance(self.dice, 50), nulls))
         known = {order.column for order in found if not order.path}
-        return (*found, *(Order((), name, chance(self.dice, 30)) for name in self.shape.by_name[table].key if name not in known))
+        return (
+            *found,
+            *(Order((), name, chance(self.dice, 30)) for name in self.shape.by_name[table].key if name not in known),
+        )
 
     def tally(self, table: str) -> Tally:
         columns = self.names(table)[0]
@@ -343,7 +353,9 @@ class Asking:
             case 5:
                 table = self.table_of_many("update")
                 values = self.changed(table, is_many=True)
-                return UpdateWhere(table.name, **self.choosing(table), values=values, added=(), returning=self.returning(table))
+                return UpdateWhere(
+                    table.name, **self.choosing(table), values=values, added=(), returning=self.returning(table)
+                )
             case 6:
                 table = self.table("delete")
                 return Delete(table.name, self.a_key(table, "delete"), self.returning(table))
@@ -386,7 +398,9 @@ class Asking:
         return tuple(
             (name, value)
             for name, value in row.items()
-            if self.may_give(table, name, "insert") and (name in needed or chance(self.dice, 65)) and value != float("inf")
+            if self.may_give(table, name, "insert")
+            and (name in needed or chance(self.dice, 65))
+            and value != float("inf")
         )
 
     def changed(self, table: Table, *, is_many: bool = False) -> tuple[tuple[str, Value], ...]:
@@ -395,7 +409,9 @@ class Asking:
         names = [
             name
             for name in row
-            if name not in fixed and self.may_give(table, name, "update") and (name not in table.key or chance(self.dice, 15))
+            if name not in fixed
+            and self.may_give(table, name, "update")
+            and (name not in table.key or chance(self.dice, 15))
         ]
         chosen = some_of(self.dice, names, 30) or tuple(names[-1:]) or ("owner",)
         if "owner" in names and "owner" not in chosen and chance(self.dice, 40):
@@ -407,7 +423,7 @@ class Asking:
         """Whether a rule lets the column be written; of those that none lets, one in ten is given all the same."""
         parts = self.evaluator.all_parts(table.name, capability)
         allowed = any(
-            (part.write_columns is None or name in part.write_columns) and name not in dict(part.forced) for part in parts
+            (part.write_columns is None or name in part.write_columns) and name not in dict(part.forced)
+            for part in parts
         )
         return allowed or self.nosy
-

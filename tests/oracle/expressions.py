@@ -59,7 +59,9 @@ class Expressions:
     def atom(self, table: str) -> Test:
         column = self.column(table)
         if column is None or chance(self.dice, 4):
-            return one_of(self.dice, [Truth(True), Truth(False), Cmp(Who("roleid"), "=", Lit(one_of(self.dice, ROLES)))])
+            return one_of(
+                self.dice, [Truth(True), Truth(False), Cmp(Who("roleid"), "=", Lit(one_of(self.dice, ROLES)))]
+            )
         if chance(self.dice, 10):
             return NullTest(column, chance(self.dice, 50))
         if chance(self.dice, 8) and (aggregate := self.aggregate(table)) is not None:
@@ -203,7 +205,7 @@ class Expressions:
             return Cmp(Agg("count", of), operator, Lit(self.dice.below(4)))
         kind = self.kind(table, of)
         function: Literal["min", "max"] = one_of(self.dice, ("min", "max"))
-        if kind in {"bool"}:
+        if kind == "bool":
             return None
         if kind == "int" and chance(self.dice, 30):
             return Cmp(Agg("sum", of), operator, Lit(self.dice.below(30)))

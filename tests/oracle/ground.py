@@ -22,9 +22,9 @@ from schema.policy import compile_policy
 from schema.query.cursors import CursorKey
 from schema.query.document import Limits
 from schema.validity import TimedPolicy
-from tests.oracle.evaluator import RuleChoice
 from tests.oracle.policy import TENANT, Grants, Person
 from tests.oracle.questions import canonical
+from tests.oracle.rights import RuleChoice
 from tests.oracle.shape import Row, Shape, State, literal
 
 READER = "oracle_reader"

@@ -1,17 +1,16 @@
-"""holds: whether a test holds of a row, reckoned value by value in three-valued logic, from docs/expressions.md alone."""
+"""holds: whether a test holds of a row, reckoned value by value in three-valued logic, as docs/expressions.md says."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
 from fractions import Fraction
 from functools import reduce
 from typing import Any as Anything
 from typing import TypeAlias, assert_never
 
 from tests.oracle.policy import TENANT, Person
-from tests.oracle.shape import LABELS, Kind, Row, Shape, Value, related
+from tests.oracle.shape import LABELS, Kind, Row, Shape, related
 from tests.oracle.tree import (
     Agg,
     All,
@@ -77,7 +76,7 @@ def holds(test: Test, table: str, row: Row, sees: Sees) -> Known:
 
 def _atom(test: Atom, table: str, row: Row, sees: Sees) -> Known:
     paths = {column.path for column in columns_of(test)}
-    ways = sorted({way for path in paths for way in _collections(path, table, sees.shape)}, key=lambda way: len(way))
+    ways = sorted({way for path in paths for way in _collections(path, table, sees.shape)}, key=len)
     if not ways:
         return _decide(test, table, {(): row}, sees)
     # Of some related rows it is true, or it is not: nothing is unknown then.
@@ -285,10 +284,8 @@ def _lower(text: str) -> str:
 def _aggregate(node: Agg, table: str, row: Row, sees: Sees) -> Anything:
     path = node.of.path if node.of else ()
     ways = _collections(path, table, sees.shape)
-    if ways:
-        found = _bindings(ways, table, {(): row}, sees)
-    else:
-        found = [{(): each} for each in sees.state[table]]
+    of_table: list[Binding] = [{(): each} for each in sees.state[table]]
+    found = _bindings(ways, table, {(): row}, sees) if ways else of_table
     if node.of is None:
         return len(found)
     values = [_value(node.of, table, bound, sees) for bound in found]
@@ -400,5 +397,3 @@ def _pieces(pattern: str) -> list[tuple[str, str]]:
 
     start: tuple[list[tuple[str, str]], bool] = ([], False)
     return reduce(add, pattern, start)[0]
-
-

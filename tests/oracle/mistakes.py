@@ -60,8 +60,10 @@ def _rule_capabilities_ignored(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         Policy,
         "_find_grant",
-        lambda self, principal, target, capability: find(self, principal, target, capability)
-        or (find(self, principal, target, "select") if principal.may(capability) else None),
+        lambda self, principal, target, capability: (
+            find(self, principal, target, capability)
+            or (find(self, principal, target, "select") if principal.may(capability) else None)
+        ),
     )
 
 
@@ -182,7 +184,9 @@ def _columns_of_any_rule(patch: pytest.MonkeyPatch) -> None:
 def _update_by_the_rules_for_insert(patch: pytest.MonkeyPatch) -> None:
     plan = stored.plan_stored
     patch.setattr(
-        writes, "plan_stored", lambda planning, entity, capability, given: plan(planning, entity, _turned(capability), given)
+        writes,
+        "plan_stored",
+        lambda planning, entity, capability, given: plan(planning, entity, _turned(capability), given),
     )
 
 

@@ -8,11 +8,13 @@ from hypothesis import strategies as st
 
 from tests.oracle.cases import a_question, some_people, some_rules
 from tests.oracle.dice import Dice, DrawnDice, chance, one_of
-from tests.oracle.evaluator import Evaluator, Outcome, Refused, RuleChoice
+from tests.oracle.evaluator import Evaluator, Outcome
 from tests.oracle.policy import CAPABILITIES, Grants, Person
 from tests.oracle.questions import Change, Question
-from tests.oracle.shape import Reference, Row, Shape, State, Table, Column
+from tests.oracle.rights import RuleChoice
+from tests.oracle.shape import Column, Reference, Row, Shape, State, Table
 from tests.oracle.shapes import a_row, a_state, a_value, clashes
+from tests.oracle.sight import Refused
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,10 @@ def is_alike(one: Evaluator, other: Evaluator) -> bool:
 
 def _reach(evaluator: Evaluator, table: Table) -> Iterator[Any]:
     try:
-        yield [tuple(seen[name] for name in evaluator.visible_columns(table.name)) for _, seen in evaluator.seen(table.name)]
+        yield [
+            tuple(seen[name] for name in evaluator.visible_columns(table.name))
+            for _, seen in evaluator.seen(table.name)
+        ]
     except Refused:
         yield None
     for capability in CAPABILITIES:
@@ -127,9 +132,7 @@ HIDDEN_COLUMN = "x1"
 
 def with_hidden(shape: Shape) -> Shape:
     """The shape with one more table that leads to two others, and one more column in each."""
-    more = tuple(
-        replace(table, columns=(*table.columns, Column(HIDDEN_COLUMN, "text"))) for table in shape.tables
-    )
+    more = tuple(replace(table, columns=(*table.columns, Column(HIDDEN_COLUMN, "text"))) for table in shape.tables)
     columns = [Column("id", "int", nullable=False), Column("secret", "text")]
     references: list[Reference] = []
     for target in shape.tables[:2]:
@@ -185,7 +188,7 @@ PRYING = (
     '{{ Aggregates {{ count(subquery: "{{ {table} {{ {hidden} }} }}") }} }}',
     'mutation {{ create_{table}(input: {{ {hidden}: "a" }}) {{ __typename }} }}',
     'mutation {{ update_{table}_where(set: {{ {hidden}: "a" }}) {{ affected_rows }} }}',
-    'mutation {{ insert_{table}(objects: [{{ {hidden}: {{ create: [] }} }}]) {{ affected_rows }} }}',
+    "mutation {{ insert_{table}(objects: [{{ {hidden}: {{ create: [] }} }}]) {{ affected_rows }} }}",
     "mutation {{ create_{hidden}(input: {{ id: 1 }}) {{ __typename }} }}",
     "mutation {{ delete_{hidden}(id: 1) {{ __typename }} }}",
     '{{ __type(name: "{hidden}") {{ name }} }}',

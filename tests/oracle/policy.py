@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from db.records import ColumnMask
+from db.records import ColumnMask, RuleOptions
 from db.records import Rule as StoredRule
-from db.records import RuleOptions
 from schema.principal import Principal
 from tests.oracle.shape import Value
 from tests.oracle.tree import Test, Who, text_of

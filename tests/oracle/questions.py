@@ -57,7 +57,7 @@ Where: TypeAlias = On | Through | Counting | Joined | Without
 
 @dataclass(frozen=True)
 class Order:
-    """By a column, at the end of a path of to-one relations; nulls are the greatest unless it is said where they are."""
+    """By a column, at the end of a path of to-one relations; nulls are the greatest unless it says where they are."""
 
     path: tuple[str, ...]
     column: str
@@ -294,9 +294,7 @@ class _Writer:
         fields = ["count", *self.measures(tally)]
         if tally.group is not None:
             inner = ["count", *self.measures(tally)]
-            fields.append(
-                f"groups(by: {{ {tally.group}: value }}) {{ key {{ {tally.group} }} {' '.join(inner)} }}"
-            )
+            fields.append(f"groups(by: {{ {tally.group}: value }}) {{ key {{ {tally.group} }} {' '.join(inner)} }}")
         return f"{tally.table}{arguments} {{ {' '.join(fields)} }}"
 
     def measures(self, tally: Tally) -> list[str]:

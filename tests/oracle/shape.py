@@ -103,9 +103,11 @@ def _named(shape: Shape, table: Table) -> list[Relation]:
     """As docs/schema.md names them. No generated table has two keys to the same other table."""
     found = [Relation(key.target, key.target, key.pairs, many=False) for key in table.references]
     for owner in shape.tables:
-        for key in owner.references:
-            if key.target == table.name:
-                found.append(Relation(f"{owner.name}_collection", owner.name, _turned(key.pairs), many=True))
+        found += [
+            Relation(f"{owner.name}_collection", owner.name, _turned(key.pairs), many=True)
+            for key in owner.references
+            if key.target == table.name
+        ]
     taken = {relation.name for relation in found}
     for middle in shape.tables:
         if not is_junction(middle):

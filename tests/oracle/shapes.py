@@ -47,9 +47,7 @@ def _table(dice: Dice, name: str, earlier: Sequence[Table]) -> Table:
         ],
     )
     columns = [*key, Column("owner", "int", nullable=chance(dice, 60))]
-    for kind in KINDS:
-        if chance(dice, 55):
-            columns.append(Column(f"{kind[0]}1", kind, nullable=chance(dice, 75)))
+    columns += [Column(f"{kind[0]}1", kind, nullable=chance(dice, 75)) for kind in KINDS if chance(dice, 55)]
     if chance(dice, 50):
         columns.append(Column("t2", "text"))
     if chance(dice, 50):
@@ -61,7 +59,9 @@ def _table(dice: Dice, name: str, earlier: Sequence[Table]) -> Table:
         nullable = target is table or chance(dice, 60)
         own = [Column(f"{target.name}_{part}", target.by_name[part].kind, nullable=nullable) for part in target.key]
         columns += own
-        references.append(Reference(target.name, tuple((c.name, part) for c, part in zip(own, target.key, strict=True))))
+        references.append(
+            Reference(target.name, tuple((c.name, part) for c, part in zip(own, target.key, strict=True)))
+        )
     unique = (("i2",),) if "i2" in {column.name for column in columns} and chance(dice, 40) else ()
     return Table(name, tuple(columns), table.key, tuple(references), unique)
 

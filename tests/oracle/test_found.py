@@ -33,7 +33,13 @@ def a_rule(capabilities: str, target: str, filter_text: str = "", number: int = 
 
 @pytest.mark.parametrize(
     "test",
-    ["{}.nosuch = 1", "{}.secret > 5", "{}.secret = 'x' and false", "count({}.nosuch) > 1", "{}.secret in [] and false"],
+    [
+        "{}.nosuch = 1",
+        "{}.secret > 5",
+        "{}.secret = 'x' and false",
+        "count({}.nosuch) > 1",
+        "{}.secret in [] and false",
+    ],
 )
 @pytest.mark.parametrize("hidden", ["area", "link_collection", "area_link_collection"])
 async def test_a_filter_tells_nothing_of_tables_that_are_hidden(database: str, test: str, hidden: str) -> None:

@@ -6,10 +6,10 @@ import pytest
 
 from tests.databases import Databases
 from tests.oracle.cases import cases
-from tests.oracle.explore import POLICIES, SHAPES, explore
-from tests.oracle.shapes import a_shape
 from tests.oracle.dice import SeededDice
+from tests.oracle.explore import POLICIES, SHAPES, explore
 from tests.oracle.ground import make_reader, open_ground
+from tests.oracle.shapes import a_shape
 from tests.oracle.trial import try_case
 
 pytestmark = pytest.mark.postgres

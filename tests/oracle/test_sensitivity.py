@@ -44,7 +44,9 @@ def test_a_mistake_in_ostiary_is_noticed(world: World, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("mistake", MISTAKES_OF_A_JUDGE)
-def test_a_mistake_of_a_judge_is_noticed_by_another(world: World, monkeypatch: pytest.MonkeyPatch, mistake: str) -> None:
+def test_a_mistake_of_a_judge_is_noticed_by_another(
+    world: World, monkeypatch: pytest.MonkeyPatch, mistake: str
+) -> None:
     runner, ground = world
     MISTAKES_OF_A_JUDGE[mistake](monkeypatch)
 

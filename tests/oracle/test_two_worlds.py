@@ -82,9 +82,7 @@ async def compare_worlds(one: Ground, other: Ground, pair: Pair) -> None:
                 await ground.fill(state, anew=True)
             is_filled = True
         document, variables = document_of(question, one.shape)
-        told = [
-            await ask_all(tenant, pair.person, question, document, variables) for tenant in tenants
-        ]
+        told = [await ask_all(tenant, pair.person, question, document, variables) for tenant in tenants]
         if isinstance(question, Change):
             is_filled = False
         if not are_alike(one.shape, question, *told) and must_be_equal(pair, one.shape, question):
@@ -137,7 +135,7 @@ async def compare_catalogs(one: Ground, other: Ground, pair: Pair) -> None:
 def _differing(one: bytes, other: bytes) -> list[list[str]]:
     """The lines of each text that the other has not, or has elsewhere."""
     lines = [json.dumps(json.loads(text), indent=1).replace("\\n", "\n").split("\n") for text in (one, other)]
-    changes = [line for line in unified_diff(*lines, lineterm="", n=1)][:40]
+    changes = list(unified_diff(*lines, lineterm="", n=1))[:40]
     return [[line for line in changes if line[0] != "+"], [line for line in changes if line[0] != "-"]]
 
 

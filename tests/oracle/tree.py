@@ -1,6 +1,7 @@
 """The tree of a random expression, and its text in Ostiary's language of filters.
 
-The judges share this tree and nothing else: one evaluates it row by row, one writes SQL of it, and Ostiary gets the text.
+The judges share this tree and nothing else: one evaluates it row by row, one writes SQL of it, and Ostiary gets the
+text.
 """
 
 from collections.abc import Iterator
@@ -53,7 +54,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Agg:
-    """An aggregate, over the whole table, or over the rows of the last collection on the path; of None it counts rows."""
+    """An aggregate over the whole table, or over the rows of the last collection on the path; of None, of rows."""
 
     function: Literal["count", "min", "max", "sum"]
     of: Col | None
@@ -123,69 +124,38 @@ Test: TypeAlias = Atom | Truth | All | Any | Neg
 
 def columns_of(node: "Test | Operand") -> Iterator[Col]:
     """The columns that a test speaks of, but for those within aggregates."""
+    if isinstance(node, Col):
+        yield node
+    for part in parts_of(node):
+        yield from columns_of(part)
+
+
+def parts_of(node: "Test | Operand") -> tuple["Test | Operand", ...]:
+    """What a test or an operand is put together from, but for what an aggregate is of."""
     match node:
-        case Col():
-            yield node
-        case Lit() | Who() | Agg() | Truth():
-            return
         case Calc(_, left, right) | Cmp(left, _, right):
-            yield from columns_of(left)
-            yield from columns_of(right)
-        case Call(_, arguments):
-            for argument in arguments:
-                yield from columns_of(argument)
-        case NullTest(operand) | Like(operand):
-            yield from columns_of(operand)
+            return left, right
+        case Call(_, parts) | All(parts) | Any(parts):
+            return parts
+        case NullTest(part) | Like(part) | Flag(part) | Neg(part):
+            return (part,)
         case Among(operand, items):
-            yield from columns_of(operand)
-            if isinstance(items, tuple):
-                for item in items:
-                    yield from columns_of(item)
-        case Flag(column):
-            yield column
-        case All(parts) | Any(parts):
-            for part in parts:
-                yield from columns_of(part)
-        case Neg(part):
-            yield from columns_of(part)
+            return (operand, *items) if isinstance(items, tuple) else (operand, items)
+        case Col() | Lit() | Who() | Agg() | Truth():
+            return ()
         case _:
             assert_never(node)
 
 
 def looks_beyond(node: "Test | Operand") -> bool:
     """Whether a test needs other rows than the one at hand."""
-    match node:
-        case Agg():
-            return True
-        case Calc(_, left, right) | Cmp(left, _, right):
-            return looks_beyond(left) or looks_beyond(right)
-        case Call(_, arguments):
-            return any(map(looks_beyond, arguments))
-        case NullTest(operand) | Like(operand) | Among(operand):
-            return looks_beyond(operand)
-        case All(parts) | Any(parts):
-            return any(map(looks_beyond, parts))
-        case Neg(part):
-            return looks_beyond(part)
-        case _:
-            return any(column.path for column in columns_of(node))
+    is_beyond = isinstance(node, Agg) or (isinstance(node, Col) and bool(node.path))
+    return is_beyond or any(map(looks_beyond, parts_of(node)))
 
 
 def text_of(node: "Test | Operand") -> str:
     """The test in Ostiary's language."""
     match node:
-        case Col(path, column):
-            return ".".join((*path, column))
-        case Lit():
-            return _literal_text(node)
-        case Who(attribute):
-            return f"$_PRINCIPAL.{attribute}"
-        case Calc(operator, left, right):
-            return f"({text_of(left)} {operator} {text_of(right)})"
-        case Call(function, arguments):
-            return f"{function}({', '.join(map(text_of, arguments))})"
-        case Agg(function, of):
-            return f"{function}({'*' if of is None else text_of(of)})"
         case Cmp(left, operator, right):
             return f"{text_of(left)} {operator} {text_of(right)}"
         case NullTest(operand, negated):
@@ -205,6 +175,24 @@ def text_of(node: "Test | Operand") -> str:
             return "(" + " or ".join(map(text_of, parts)) + ")"
         case Neg(part):
             return f"not ({text_of(part)})"
+        case _:
+            return _operand_text(node)
+
+
+def _operand_text(node: Operand) -> str:
+    match node:
+        case Col(path, column):
+            return ".".join((*path, column))
+        case Lit():
+            return _literal_text(node)
+        case Who(attribute):
+            return f"$_PRINCIPAL.{attribute}"
+        case Calc(operator, left, right):
+            return f"({text_of(left)} {operator} {text_of(right)})"
+        case Call(function, arguments):
+            return f"{function}({', '.join(map(text_of, arguments))})"
+        case Agg(function, of):
+            return f"{function}({'*' if of is None else text_of(of)})"
         case _:
             assert_never(node)
 

@@ -6,9 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 from gateway.tenancy import LoadedTenant
-
 from tests.oracle.cases import Case
-from tests.oracle.evaluator import UNSEEN, Evaluator, Outcome, Refused
+from tests.oracle.evaluator import Evaluator, Outcome
 from tests.oracle.ground import Answer, Ground, answer, canonical_state
 from tests.oracle.native import Native
 from tests.oracle.policy import Person
@@ -28,6 +27,7 @@ from tests.oracle.questions import (
     flat,
 )
 from tests.oracle.shape import Kind, Shape
+from tests.oracle.sight import UNSEEN, Refused
 
 
 class Disagreement(AssertionError):
@@ -74,21 +74,23 @@ async def ask_native(ground: Ground, case: Case, answers: Sequence[Any]) -> None
                     if told != (heard := canonical_answer(shape, question, found)):
                         raise disagree(told, heard)
                 case Change():
-                    if not native.may_judge(question) or (isinstance(wanted, Refused) and wanted is UNSEEN):
-                        continue
-                    point = native.plain.transaction()
-                    await point.start()
-                    code = await native.change(question)
-                    if code is None:
-                        stored = await native.stored(ground)
-                    await point.rollback()
-                    if isinstance(wanted, Refused):
-                        if code not in wanted.codes:
-                            raise disagree(sorted(wanted.codes), code)
-                    elif code is not None:
-                        raise disagree("done", code)
-                    elif stored != (told := canonical_state(shape, wanted.state)):
-                        raise disagree(told, stored)
+                    if native.may_judge(question) and wanted is not UNSEEN:
+                        await _change_natively(ground, native, question, wanted, disagree)
+
+
+async def _change_natively(ground: Ground, native: Native, change: Change, wanted: Any, disagree: Any) -> None:
+    point = native.plain.transaction()
+    await point.start()
+    code = await native.change(change)
+    stored = await native.stored(ground) if code is None else {}
+    await point.rollback()
+    if isinstance(wanted, Refused):
+        if code not in wanted.codes:
+            raise disagree(sorted(wanted.codes), code)
+    elif code is not None:
+        raise disagree("done", code)
+    elif stored != (told := canonical_state(ground.shape, wanted.state)):
+        raise disagree(told, stored)
 
 
 async def ask_ostiary(ground: Ground, case: Case) -> list[Any]:
@@ -211,8 +213,7 @@ def _canonical_tally(shape: Shape, tally: Tally, data: Any) -> Any:
         if tally.summed:
             # PostgreSQL gives a mean at least sixteen digits.
             found["avg"] = {
-                name: None if part["avg"][name] is None else f"{float(part['avg'][name]):.10g}"
-                for name in tally.summed
+                name: None if part["avg"][name] is None else f"{float(part['avg'][name]):.10g}" for name in tally.summed
             }
         return found
 
@@ -220,6 +221,7 @@ def _canonical_tally(shape: Shape, tally: Tally, data: Any) -> Any:
     if tally.group is not None:
         group = tally.group
         found["groups"] = sorted(
-            ({"key": canonical(kinds[group], each["key"][group]), **measures(each)} for each in data["groups"]), key=repr
+            ({"key": canonical(kinds[group], each["key"][group]), **measures(each)} for each in data["groups"]),
+            key=repr,
         )
     return found
