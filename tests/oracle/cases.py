@@ -51,7 +51,7 @@ class Case:
     questions: tuple[tuple[int, Question], ...]
 
 
-def cases(shape: Shape, questions: int = 6) -> st.SearchStrategy[Case]:
+def cases(shape: Shape, questions: int = 5) -> st.SearchStrategy[Case]:
     @st.composite
     def drawn(draw: Any) -> Case:
         return a_case(DrawnDice(draw), shape, questions)

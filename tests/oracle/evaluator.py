@@ -24,7 +24,7 @@ from tests.oracle.questions import (
     Where,
     Write,
 )
-from tests.oracle.rights import (
+from tests.oracle.rights import chooses_all, (
     is_plain,
     lists,
 )
@@ -92,8 +92,10 @@ class Evaluator(Sight):
     def _require_chosen(self, table: str, test: Test | None, where: Where | None, added: Sequence[str]) -> None:
         if test is None and where is None and not added:
             return
-        parts = self.parts(table, "select")
         self.require_test(table, test)
+        if chooses_all(test, where) and not added:
+            return
+        parts = self.parts(table, "select")
         self.require_where(table, where)
         for name in added:
             self.require(table, name)
@@ -246,7 +248,7 @@ class Evaluator(Sight):
 
     def _chosen(self, table: str, test: Test | None, where: Where | None, *, looks: bool = False) -> list[Row]:
         """The rows that conditions choose; without any all, be they visible or not."""
-        if test is None and where is None and not looks:
+        if chooses_all(test, where) and not looks:
             return list(self.state[table])
         return [row for row, _ in self.chosen(table, test, where)]
 

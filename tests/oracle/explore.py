@@ -14,8 +14,8 @@ Case = TypeVar("Case")
 IS_SOAK: Final = bool(os.environ.get("OSTIARY_SOAK"))
 SHAPES: Final = 200 if IS_SOAK else 10
 POLICIES: Final = 50
-PAIRS: Final = 25 if IS_SOAK else 12
-PAIRS_OF_CATALOGS: Final = 5 if IS_SOAK else 3
+PAIRS: Final = 25 if IS_SOAK else 10
+PAIRS_OF_CATALOGS: Final = 5 if IS_SOAK else 2
 HISTORIES: Final = 2000 if IS_SOAK else 25
 
 

@@ -26,6 +26,7 @@ from tests.oracle.questions import (
     UpdateWhere,
     Write,
 )
+from tests.oracle.rights import chooses_all
 from tests.oracle.shape import Value, literal
 from tests.oracle.tree import (
     looks_beyond,
@@ -179,7 +180,7 @@ class Native:
             case Update() | Delete():
                 chosen = [tuple(value for _, value in write.key)]
             case UpdateWhere() | DeleteWhere():
-                if write.filter is None and write.where is None:
+                if chooses_all(write.filter, write.where):
                     await self.plain.execute(
                         f"reset role; drop policy if exists meant on {write.table}; set local role {READER}"
                     )

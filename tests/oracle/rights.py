@@ -72,6 +72,11 @@ def rows(part: Grants) -> Test:
     return Truth(True) if part.filter is None else part.filter
 
 
+def chooses_all(test: Test | None, *others: object) -> bool:
+    """Whether conditions, of which others are a `where`, say nothing that anybody would have to look into a row for."""
+    return (test is None or simplified(test) == Truth(True)) and all(other is None for other in others)
+
+
 def simplified(test: Test) -> Test:
     """The test without parts that change nothing, where that can be seen without looking at a row."""
     match test:

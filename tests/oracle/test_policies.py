@@ -12,7 +12,7 @@ from tests.oracle.ground import make_reader, open_ground
 from tests.oracle.shapes import a_shape
 from tests.oracle.trial import try_case
 
-pytestmark = pytest.mark.postgres
+pytestmark = [pytest.mark.postgres, pytest.mark.timeout(0)]
 
 
 @pytest.mark.parametrize("seed", range(SHAPES))
