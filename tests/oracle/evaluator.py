@@ -24,7 +24,8 @@ from tests.oracle.questions import (
     Where,
     Write,
 )
-from tests.oracle.rights import chooses_all, (
+from tests.oracle.rights import (
+    chooses_all,
     is_plain,
     lists,
 )
@@ -92,6 +93,8 @@ class Evaluator(Sight):
     def _require_chosen(self, table: str, test: Test | None, where: Where | None, added: Sequence[str]) -> None:
         if test is None and where is None and not added:
             return
+        if not self.all_parts(table, "select"):
+            raise UNSEEN
         self.require_test(table, test)
         if chooses_all(test, where) and not added:
             return
