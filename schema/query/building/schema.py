@@ -206,10 +206,12 @@ class _Builder:
         fields: dict[str, GraphQLField] = {}
         for entity in self.visible():
             kind, keys = self.objects[entity.name], key_arguments(entity)
-            if self.may(entity, "insert") and entity.table.is_insertable:
+            # A type of input that has no field would make the whole schema invalid.
+            takes_values = bool(entity.writable)
+            if takes_values and self.may(entity, "insert") and entity.table.is_insertable:
                 given = {"input": self._input(entity), "onconflict": GraphQLArgument(ON_CONFLICT, default_value="fail")}
                 self._mutation(fields, "create", "insert", entity, GraphQLField(kind, args=given))
-            if keys and self.may(entity, "update") and entity.table.is_updatable:
+            if takes_values and keys and self.may(entity, "update") and entity.table.is_updatable:
                 given = {"input": self._input(entity), **keys}
                 self._mutation(fields, "update", "update", entity, GraphQLField(kind, args=given))
             if keys and self.may(entity, "delete") and entity.table.is_updatable:
