@@ -58,7 +58,11 @@ Thing = TypeVar("Thing")
 
 def derived_type_name(model: Model, entity: Entity, suffix: str) -> str:
     """The name of a type made for an entity, which no table has and no type that all share."""
-    name = entity.name + suffix
+    return free_type_name(model, entity.name + suffix)
+
+
+def free_type_name(model: Model, name: str) -> str:
+    """The name, longer if that is one of a table or of a type that all share."""
     while name in model.entities or name in model.taken or name in _RESERVED:
         name += "_"
     return name

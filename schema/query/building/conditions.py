@@ -20,8 +20,16 @@ from graphql import (
 
 from db.catalog import Column
 from schema.model import Entity, Model, Relation
-from schema.names import column_members, condition_members, derived_type_name
-from schema.query.building.operators import COMPARISONS, ORDER_DIRECTION, ORDER_FUNCTION, SCALARS, column_test
+from schema.names import column_members, condition_members, derived_type_name, free_type_name
+from schema.query.building.operators import (
+    COMPARISONS,
+    ORDER_DIRECTION,
+    ORDER_FUNCTION,
+    SCALARS,
+    column_test,
+    comparisons_of,
+)
+from schema.query.building.types import ValueTypes
 from schema.query.variables import InputType
 
 _PAGE: Final = {
@@ -35,8 +43,9 @@ _PAGE: Final = {
 class RowArguments:
     """The arguments and input types of one schema. `may_follow` says which relations its role knows."""
 
-    def __init__(self, model: Model, may_follow: Callable[[Relation], bool]) -> None:
+    def __init__(self, model: Model, types: ValueTypes, may_follow: Callable[[Relation], bool]) -> None:
         self._model = model
+        self._types = types
         self._may_follow = may_follow
         self._inputs: dict[str, GraphQLInputObjectType] = {}
         self._columns: dict[str, GraphQLEnumType] = {}
@@ -82,7 +91,7 @@ class RowArguments:
         for name, member in condition_members(entity).items():
             match member:
                 case Column():
-                    fields[name] = GraphQLInputField(column_test(entity.table, member))
+                    fields[name] = GraphQLInputField(self._test(entity, member))
                 case Relation() if self._may_follow(member):
                     target = self._model.by_table[member.target]
                     many = member.many
@@ -92,6 +101,16 @@ class RowArguments:
                 case _:
                     pass
         return fields
+
+    def _test(self, entity: Entity, column: Column) -> GraphQLInputObjectType:
+        """The type of the tests that the column can be put to: shared by all tables, or of an enum's own."""
+        enum = self._types.input(column.type)
+        if not isinstance(enum, GraphQLEnumType):
+            return column_test(entity.table, column)
+        name = free_type_name(self._model, f"{enum.name}_where")
+        if name not in self._inputs:
+            self._inputs[name] = GraphQLInputObjectType(name, lambda: comparisons_of(enum))
+        return self._inputs[name]
 
     def _where_many_fields(self, entity: Entity) -> dict[str, GraphQLInputField]:
         own = self.where(entity)

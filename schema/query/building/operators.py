@@ -104,15 +104,20 @@ def scalar_name(kind: PgType) -> str:
     return scalar.name
 
 
+def comparisons_of(value: GraphQLScalarType | GraphQLEnumType) -> dict[str, GraphQLInputField]:
+    """The tests of a value that has an order and nothing besides."""
+    return _fields(_comparisons(value))
+
+
 def _fields(types: Mapping[str, InputType]) -> dict[str, GraphQLInputField]:
     return {name: GraphQLInputField(type_, description=_TEXT_TESTS.get(name)) for name, type_ in types.items()}
 
 
-def _list_of(type_: GraphQLScalarType) -> InputType:
+def _list_of(type_: GraphQLScalarType | GraphQLEnumType) -> InputType:
     return GraphQLList(GraphQLNonNull(type_))
 
 
-def _comparisons(value: GraphQLScalarType) -> dict[str, InputType]:
+def _comparisons(value: GraphQLScalarType | GraphQLEnumType) -> dict[str, InputType]:
     return {
         **dict.fromkeys(COMPARISONS, value),
         "_in": _list_of(value),
@@ -122,7 +127,7 @@ def _comparisons(value: GraphQLScalarType) -> dict[str, InputType]:
 
 
 def _comparable(value: GraphQLScalarType) -> GraphQLInputObjectType:
-    return GraphQLInputObjectType(f"{value.name}_where", lambda: _fields(_comparisons(value)))
+    return GraphQLInputObjectType(f"{value.name}_where", lambda: comparisons_of(value))
 
 
 def _text(name: str, value: GraphQLScalarType) -> GraphQLInputObjectType:
@@ -163,7 +168,7 @@ ID_TEXT: Final = _text("ID_text_where", GraphQLID)
 TEXT_FORM: Final = GraphQLInputObjectType(
     "Text_form_where",
     lambda: _fields(_comparisons(GraphQLString)),
-    description="Tests of a column whose values are written in PostgreSQL's text form, enums among them.",
+    description="Tests of a column whose values are written in PostgreSQL's text form.",
 )
 RANGE: Final = GraphQLInputObjectType(
     "Range_where",

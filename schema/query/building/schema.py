@@ -124,7 +124,7 @@ class _Builder:
         self.types = ValueTypes(model)
         self.calls: dict[str, Routine] = {}
         self.roots: dict[str, RootField] = {}
-        self.rows = RowArguments(model, self._may_follow)
+        self.rows = RowArguments(model, self.types, self._may_follow)
         self.routines = RoutineTypes(model, self.types, may_call, self._object_of, self.rows.of)
 
     def visible(self) -> list[Entity]:
