@@ -32,6 +32,7 @@ from schema.names import DERIVED, SHARED_TYPES, build_model, column_members, con
 from schema.query.building.schema import build_query_schema
 from schema.query.compiler import RoleView
 from schema.query.document import Limits
+from schema.query.errors import DocumentInvalid
 from schema.query.planning.orders import InvalidOrder
 from schema.query.planning.where import MAX_CONDITIONS, MAX_DEPTH, MAX_RELATIONS, InvalidCondition
 from schema.query.tenant_schema import tenant_schema
@@ -138,9 +139,14 @@ def _compile_unlimited(view: RoleView, where: str) -> None:
 
 def test_a_value_that_is_none_of_its_type_is_refused_before_the_database_sees_it() -> None:
     view = a_view()
-    for where in ('{ made: { _eq: "x\\u0000" } }', '{ title: { _like: "a\\\\" } }', '{ mood: { _eq: "angry" } }'):
+    for where in ('{ made: { _eq: "x\\u0000" } }', '{ title: { _like: "a\\\\" } }'):
         with pytest.raises(InvalidValue):
             compile_text(view, f"{{ item(where: {where}) {{ id }} }}")
+
+
+def test_what_is_no_value_of_an_enum_is_refused_with_the_document() -> None:
+    with pytest.raises(DocumentInvalid, match="angry"):
+        compile_text(a_view(), '{ item(where: { mood: { _eq: "angry" } }) { id } }')
 
 
 def test_columns_that_cannot_be_compared_are_refused() -> None:
