@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, get_args
 
 RuleChoice: TypeAlias = Literal["add_up", "most_specific"]
 """Of the rules that apply to a role: all of them together, or the most specific alone."""
@@ -16,6 +16,10 @@ Kind: TypeAlias = Literal["nobody", "guest", "account"]
 GuestMode: TypeAlias = Literal["shared", "identity"]
 RetentionFrom: TypeAlias = Literal["last_use", "creation", "session_end"]
 RowsOfTheGone: TypeAlias = Literal["keep", "disown", "delete"]
+
+Facade: TypeAlias = Literal["realm", "backendless", "mudbase"]
+"""A wire of another system, which a tenant may open beside the gateway's own."""
+FACADES: Final[tuple[Facade, ...]] = get_args(Facade)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,7 @@ class Tenant:
     rule_choice: RuleChoice = "add_up"
     guests: GuestPolicy = GuestPolicy(registration=False)
     only_trusted: bool = False
+    facades: frozenset[Facade] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

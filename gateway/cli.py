@@ -36,6 +36,7 @@ from db.tenants import (
     set_suspended,
 )
 from gateway.auth.principals import read_principal
+from gateway.cli_facades import tenant_facades
 from gateway.cli_guests import guests_app
 from gateway.manifest import read_documents
 from gateway.operator import TenantId, err, get_login, get_tenant, out, with_control
@@ -75,6 +76,7 @@ app.add_typer(roles_app, name="role")
 app.add_typer(guests_app, name="guests")
 app.add_typer(documents_app, name="documents")
 app.add_typer(policy_app, name="policy")
+tenants_app.command("facades")(tenant_facades)
 
 Choice = Literal["yes", "no", "default"]
 _CHOICES: Final[Mapping[Choice, bool | None]] = {"yes": True, "no": False, "default": None}

@@ -14,11 +14,11 @@ from db.demo.load import Progress, load_flights, load_todo
 from db.demo.policy import FLIGHTS, NOBODY, TODO, DemoTenant
 from db.errors import PublicError
 from db.passwords import hash_password
-from db.records import Role, Tenant
+from db.records import FACADES, Role, Tenant
 from db.roles import insert_role
 from db.rules import insert_rule
 from db.secrets import MasterKey
-from db.tenants import insert_tenant, list_tenants, set_root
+from db.tenants import insert_tenant, list_tenants, set_facades, set_root
 from gateway.databases import Databases, embedded_dsn
 from schema.roles_pbac.anonymous import make_nobody
 
@@ -105,6 +105,7 @@ async def _insert_demo(connection: AsyncConnection, demo: DemoTenant, master_key
     tenant, root, credentials = await create_tenant(
         connection, name=demo.name, dsn=embedded_dsn(demo.name), master_key=master_key
     )
+    await set_facades(connection, tenant.tenant_id, FACADES)
     made = [credentials]
     class_ids: dict[str, int] = {}
     for each in demo.classes:
