@@ -96,13 +96,15 @@ async def location_endpoint(request: Request, state: AppState) -> Response:
 async def guest_endpoint(request: Request, state: AppState) -> Response:
     """A new guest, whose session lasts as long as the tenant lets it."""
     tenant = await _get_app(request, state)
-    caller = _caller(request, state, await _read_fields(request, state))
+    fields = await _read_fields(request, state)
     if _is_link(request):
         await _claims_of(request, state)
         raise AnonymousNotLinked
     longest = tenant.guests.session_seconds or state.settings.anonymous_session_max_seconds
-    entered = await guests.login_guest(state, tenant.tenant_id, caller, terms=Terms(longest, has_secret=True))
-    return _login_reply(entered)
+    # Clients send what an application puts beside its credentials.
+    challenge = parse_text("challenge", fields.get("challenge"), MAX_PASSWORD_CHARS)
+    caller, terms = _caller(request, state, fields), Terms(longest, has_secret=True)
+    return _login_reply(await guests.login_guest(state, tenant.tenant_id, caller, terms=terms, challenge=challenge))
 
 
 @realm_door

@@ -85,6 +85,8 @@ def test_help_names_every_command_and_nothing_is_left_untold() -> None:
             "tenant set",
             "tenant rules",
             "tenant facades",
+            "realm import",
+            "realm export",
             "role add",
             "role list",
             "role password",
