@@ -27,6 +27,7 @@ from gateway.auth.refusals import (
     LoginInUse,
     MissingField,
     NoSuchRole,
+    NotAGuest,
     TokenError,
     TokenRevoked,
 )
@@ -37,10 +38,10 @@ from gateway.body import check_nesting, parse_json, read_body
 from gateway.facades.apps import get_app, is_meant, is_open
 from gateway.facades.extended_json import plain_json
 from gateway.facades.realm_errors import (
-    AlreadyLinked,
     AnonymousNotLinked,
     ForeignToken,
     NoMail,
+    NotLinked,
     ServiceNotFound,
 )
 from gateway.facades.realm_functions import build_call
@@ -143,7 +144,9 @@ async def _link(
     try:
         principal = await guests.link(state, claims, login, password, caller)
     except LoginInUse as error:
-        raise AlreadyLinked from error
+        raise NotLinked("a user already exists with the specified provider") from error
+    except NotAGuest as error:
+        raise NotLinked("linking a local-userpass identity is not allowed") from error
     async with state.engine.connect() as connection:
         session, access = await reissue_access(state, connection, claims)
     # Without a refresh token: clients keep the one they have.

@@ -11,7 +11,6 @@ from gateway.auth.refusals import (
     LoginInUse,
     NoSuchRole,
     NoSuchTenant,
-    NotAGuest,
     RegistrationClosed,
     TenantSuspended,
     TokenError,
@@ -60,14 +59,11 @@ class NoMail(AuthError):
         super().__init__("this app sends no mail: accounts need no confirmation, administrators give new passwords")
 
 
-class AlreadyLinked(AuthError):
-    """Credentials that belong to an account are to become those of a guest: nothing is ever merged by itself."""
+class NotLinked(AuthError):
+    """Credentials that belong to an account already, or somebody who is no guest: nothing is ever merged by itself."""
 
-    code = "ALREADY_LINKED"
+    code = "NOT_LINKED"
     status = 409
-
-    def __init__(self) -> None:
-        super().__init__("a user already exists with the specified provider")
 
 
 class AnonymousNotLinked(AuthError):
@@ -101,8 +97,7 @@ _KNOWN: Final[tuple[tuple[type[PublicError], int, str, str | None], ...]] = (
     (AnonymousNotAllowed, 403, "AuthProviderNotFound", "authentication via 'anon-user' is unsupported"),
     (RegistrationClosed, 403, "AuthProviderNotFound", "registration via 'local-userpass' is unsupported"),
     (LoginInUse, 409, "AccountNameInUse", "name already in use"),
-    (AlreadyLinked, 409, "AccountNameInUse", None),
-    (NotAGuest, 409, "AccountNameInUse", "linking a local-userpass identity is not allowed"),
+    (NotLinked, 409, "AccountNameInUse", None),
     (FunctionNotFound, 404, "FunctionNotFound", None),
     (ServiceNotFound, 404, "ServiceNotFound", None),
     (DatabaseUnavailable, 503, "InternalServerError", None),

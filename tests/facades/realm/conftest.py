@@ -28,9 +28,23 @@ create function clear_prices() returns bigint volatile
     as 'with gone as (delete from price returning id) select count(*) from gone' language sql;
 create function fail(reason text) returns integer stable as
     $$ begin raise exception 'secret: %', reason; end $$ language plpgsql;
+create function total(variadic numbers integer[]) returns bigint immutable
+    as 'select sum(number) from unnest($1) as number' language sql;
+create function street_of(home place) returns text immutable as 'select ($1).street' language sql;
+create function letters() returns setof text stable as $$ values ('a'), ('b'), (null) $$ language sql;
+create function nothing_at_all() returns integer stable as 'select null::integer' language sql;
+create function largest() returns numeric stable as 'select 123456789012345678901234567890.5' language sql;
+create function span(out low integer, out high integer) stable as 'select 1, 9' language sql;
+create function forget() returns void volatile as 'delete from price where id < 0' language sql;
+create procedure tidy() as 'delete from price where id < 0' language sql;
+create function prices() returns setof price stable as 'select * from price' language sql;
 create function not_for_guests() returns integer stable as 'select 1' language sql;
 """
-EXPORTED = ("add_up()", "notes_like()", "home()", "day_after()", "fail()")
+READING = (
+    *("add_up()", "notes_like()", "home()", "day_after()", "fail()", "total()", "street_of()", "letters()"),
+    *("nothing_at_all()", "largest()", "span()", "prices()"),
+)
+CHANGING = ("clear_prices()", "forget()", "tidy()")
 
 
 @dataclass(frozen=True)
@@ -78,7 +92,7 @@ async def _open_facade(built: BuiltShelter) -> None:
     engine = control_engine(built.control_dsn)
     async with engine.begin() as connection:
         await set_facades(connection, built.tenant_id, ["realm"])
-        for capability, targets in (("select", EXPORTED), ("update", ("clear_prices()",))):
+        for capability, targets in (("select", READING), ("update", CHANGING)):
             await insert_rule(
                 connection,
                 tenant_id=built.tenant_id,

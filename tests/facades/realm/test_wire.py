@@ -7,6 +7,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from db.records import GuestPolicy
 from db.tenants import insert_tenant, set_facades, set_suspended
 from gateway.auth.guests import Caller, login_guest
 from gateway.auth.sessions import Terms
@@ -283,6 +284,57 @@ async def test_a_name_of_a_function_cannot_be_more_than_a_name(shelter: Shelter)
             f"{A}/functions/call", json={"name": name}, headers=bearer(guest["access_token"])
         )
         assert told(reply) == (404, "FunctionNotFound")
+
+
+# --- functions ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "result"),
+    [
+        ("total", [[1, 2, 3]], b"6"),
+        ("street_of", [{"street": "Main Street", "number": 7}], b'"Main Street"'),
+        ("letters", [], b'["a","b",null]'),
+        ("nothing_at_all", [], b"null"),
+        ("largest", [], b"123456789012345678901234567890.5"),
+        ("span", [], b'{"low":1,"high":9}'),
+        ("add_up", [{"$numberLong": "1"}, None], b"null"),
+        ("add_up", None, b"null"),
+        ("tidy", [], b"true"),
+        ("forget", [], b"true"),
+    ],
+)
+async def test_a_function_gives_what_it_gives_as_it_is(
+    shelter: Shelter, name: str, arguments: object, result: bytes
+) -> None:
+    guest = await come(shelter)
+
+    reply = await shelter.client.post(
+        f"{A}/functions/call", json={"name": name, "arguments": arguments}, headers=bearer(guest["access_token"])
+    )
+
+    assert (reply.status_code, reply.content.replace(b": ", b":").replace(b", ", b",")) == (200, result)
+
+
+async def test_a_function_whose_rows_are_hidden_is_hidden(shelter: Shelter) -> None:
+    guest = await come(shelter)
+
+    reply = await shelter.client.post(
+        f"{A}/functions/call", json={"name": "prices"}, headers=bearer(guest["access_token"])
+    )
+
+    assert told(reply) == (404, "FunctionNotFound")
+
+
+async def test_the_visitors_shared_role_cannot_delete_itself(shelter: Shelter) -> None:
+    await shelter.choose(GuestPolicy(mode="shared"))
+    visitor = (await shelter.client.post("/anonauth?schema=none", json={"tenantid": shelter.tenant_id})).json()
+
+    reply = await shelter.client.delete(f"{C}/auth/delete", headers=bearer(visitor["access_token"]))
+
+    assert told(reply) == (409, "Conflict")
+    profile = await shelter.client.get(f"{C}/auth/profile", headers=bearer(visitor["access_token"]))
+    assert (profile.status_code, profile.json()["identities"], profile.json()["data"]) == (200, [], {})
 
 
 # --- limits and the audit ----------------------------------------------------------------------------------------
