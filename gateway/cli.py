@@ -38,9 +38,9 @@ from db.tenants import (
 from gateway.auth.principals import read_principal
 from gateway.cli_facades import tenant_facades
 from gateway.cli_guests import guests_app
+from gateway.cli_realm import realm_app
 from gateway.manifest import read_documents
 from gateway.operator import TenantId, err, get_login, get_tenant, out, with_control
-from gateway.cli_realm import realm_app
 from gateway.plan_text import plan_text
 from gateway.policy_commands import policy_app
 from gateway.provision import Credentials, NoEmbeddedServer, create_tenant, generate_password, provision_demo

@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from db.records import GuestPolicy
-from db.tenants import insert_tenant, set_facades, set_suspended
+from db.tenants import insert_tenant, set_facades, set_only_trusted, set_suspended
 from gateway.auth.guests import Caller, login_guest
 from gateway.auth.sessions import Terms
 from schema.roles_pbac.anonymous import make_nobody
@@ -324,6 +324,23 @@ async def test_a_function_whose_rows_are_hidden_is_hidden(shelter: Shelter) -> N
     )
 
     assert told(reply) == (404, "FunctionNotFound")
+
+
+async def test_where_only_trusted_documents_are_answered_functions_are_called_and_other_documents_are_not(
+    shelter: Shelter,
+) -> None:
+    async with shelter.state.engine.begin() as connection:
+        await set_only_trusted(connection, shelter.tenant_id, True)
+    headers = bearer((await come(shelter))["access_token"])
+
+    graphql = await shelter.client.post(f"{A}/graphql", json={"query": "{ note { id } }"}, headers=headers)
+    call = await shelter.client.post(
+        f"{A}/functions/call", json={"name": "add_up", "arguments": [1, 2]}, headers=headers
+    )
+
+    assert graphql.status_code == 403
+    assert graphql.json()["errors"][0]["extensions"]["code"] == "DOCUMENT_NOT_TRUSTED"
+    assert (call.status_code, call.content) == (200, b"3")
 
 
 async def test_the_visitors_shared_role_cannot_delete_itself(shelter: Shelter) -> None:
