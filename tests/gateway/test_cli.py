@@ -270,6 +270,7 @@ def test_explain_prints_plan_statement_and_where_each_argument_comes_from(run: R
     assert outcome.out.count("statement\n") == 1
     assert '"film_copy"' in outcome.out
     assert "$1: " in outcome.out
+    assert "0x" not in outcome.out
     assert from_input.out == outcome.out
 
 
