@@ -1,7 +1,7 @@
 # Every target is one command; ./ostiary does the work, so that a machine without make lacks nothing.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format snapshots bare-root lock graphiql
+.PHONY: help run test soak check format snapshots bench bare-root lock graphiql
 
 help:  ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -12,6 +12,10 @@ run:  ## install what is missing and start the gateway; ARGS="--port 9000" gives
 test:  ## run every test; ARGS="tests/db -k guest" chooses some
 	@./ostiary test $(ARGS)
 
+# In each of them the oracle begins somewhere else; what it finds, it prints with how to come back to it.
+soak:  ## try 10,000 random policies and 5,000 pairs of worlds; takes an hour or so
+	@OSTIARY_SOAK=1 ./ostiary test -n auto --maxprocesses 4 --dist worksteal tests/oracle $(ARGS)
+
 check:  ## ruff, basedpyright and import-linter
 	@./ostiary check
 
@@ -20,6 +24,9 @@ format:  ## let ruff order and lay out the code
 
 snapshots:  ## rewrite the expected files of tests/operations; their diff is to be read
 	@OSTIARY_WRITE_SNAPSHOTS=1 ./ostiary test tests/operations
+
+bench:  ## measure beside a bare server and the peers, as ratios; RIG=FOLDER is the benchmark rig, ARGS for its `run`
+	@.venv/bin/python -m tests.benchmarks.compare "$(RIG)" $(ARGS)
 
 bare-root:  ## prove on a bare Debian that a clone installs, serves and passes its tests, for root and for others
 	@tools/bare_root

@@ -43,6 +43,15 @@ class StatementTimedOut(StoreError):
         super().__init__("The operation took too long and was stopped.")
 
 
+class TimeLimitExceeded(StoreError):
+    """An operation took longer than rules let whoever asked for it take."""
+
+    code = "TIME_LIMIT_EXCEEDED"
+
+    def __init__(self, max_seconds: float) -> None:
+        super().__init__(f"The operation took longer than the {max_seconds:g} s that you may take, and was stopped.")
+
+
 class OutcomeUnknown(StoreError):
     """The connection was lost while a change was being committed, and nobody can tell yet whether it was."""
 

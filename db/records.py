@@ -1,5 +1,6 @@
 """Rows of the control database, as frozen values."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, Literal, TypeAlias, get_args
@@ -8,6 +9,10 @@ RuleChoice: TypeAlias = Literal["add_up", "most_specific"]
 """Of the rules that apply to a role: all of them together, or the most specific alone."""
 
 Scalar: TypeAlias = str | int | float | bool | None
+
+Claim: TypeAlias = Scalar | list[Scalar]
+Claims: TypeAlias = Mapping[str, Claim]
+"""What root says of a role, for the filters of rules."""
 
 
 Kind: TypeAlias = Literal["nobody", "guest", "account"]
@@ -90,6 +95,7 @@ class Role:
     created_at: datetime
     password_set_at: datetime | None = None
     password_set_by: int | None = None
+    claims: "Claims" = field(default_factory=dict[str, "Claim"])
     kind: Kind = "account"
     public_id: str = ""
 
@@ -132,13 +138,16 @@ class RoleClass:
 
 @dataclass(frozen=True, slots=True)
 class ColumnMask:
-    """What is shown of a column where `unless`, an expression on the row, does not hold: nothing (`null`), a `hash`,
-    its `last_four` characters, or the value of an `expression`, a text that is fixed."""
+    """What is shown of a column where `unless`, an expression on the row, does not hold, or where `when` is not false:
+    nothing (`null`), a `hash`, its `last_four` characters, a fixed `text`, or what the expression `value` gives for the
+    row (`expression`)."""
 
     column: str
     kind: str
     unless: str = ""
     text: str = ""
+    when: str = ""
+    value: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +156,9 @@ class RuleOptions:
 
     Column lists bound what is read and written. `forced` values are stored whatever the caller gives, and `defaults`
     where it gives none; a text that begins with `$_PRINCIPAL.` is that value of the caller. `aggregates` is `none`,
-    `also` or `only`; a group of fewer than `min_group_size` rows is not shown. The rule is in force from `valid_from`
-    on and before `valid_until`.
+    `also` (as None) or `only`: then rows count where at least `min_group_size` of them are equal in `group_columns`, by
+    which alone they are picked and grouped. No list has more than `max_rows`, no operation lasts longer than
+    `max_seconds`. The rule is in force from `valid_from` on and before `valid_until`.
     """
 
     read_columns: frozenset[str] | None = None
@@ -162,6 +172,7 @@ class RuleOptions:
     max_seconds: float | None = None
     valid_from: datetime | None = None
     valid_until: datetime | None = None
+    group_columns: frozenset[str] | None = None
 
 
 NO_OPTIONS: Final = RuleOptions()

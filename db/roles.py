@@ -15,7 +15,7 @@ from db.classes import insert_memberships, list_handed_on, set_classes_of_role
 from db.errors import CheckViolated, UniqueViolated
 from db.identities import is_identity, is_storable, require_storable
 from db.provider_identities import forget_logins
-from db.records import Role
+from db.records import Claims, Role
 from db.references import require_roles
 from db.sessions import end_sessions_of_role
 from db.tenants import announce_change
@@ -55,6 +55,7 @@ class RoleChanges:
     capabilities: frozenset[str] | None = None
     class_ids: frozenset[int] | None = None
     deleted: bool | None = None
+    claims: Claims | None | Unchanged = UNCHANGED
 
 
 class LoginTaken(UniqueViolated):
@@ -161,6 +162,7 @@ async def insert_role(
     capabilities: Iterable[str],
     class_ids: Iterable[int],
     password_hash: str | None,
+    claims: Claims | None = None,
 ) -> Role:
     """The new role. Besides the classes named it joins those that its parent hands on: of kind `create` if the parent
     itself creates it. Raises LoginTaken, ForeignKeyViolated, InvalidValue."""
@@ -179,6 +181,7 @@ async def insert_role(
             creator_id=creator_id,
             capabilities=sorted(set(capabilities)),
             password_hash=password_hash,
+            claims=claims or None,
             password_set_at=None if password_hash is None else func.now(),
             password_set_by=None if password_hash is None else creator_id,
         )
@@ -211,6 +214,7 @@ async def update_role(connection: AsyncConnection, tenant_id: int, role_id: int,
         "name": before.name if changes.name is None else changes.name,
         "parent_id": before.parent_id if changes.parent_id is UNCHANGED else changes.parent_id,
         "capabilities": sorted(before.capabilities if changes.capabilities is None else changes.capabilities),
+        "claims": (before.claims if changes.claims is UNCHANGED else changes.claims) or None,
     }
     await connection.execute(update(tables.role).where(tables.role.c.role_id == role_id).values(values))
     if login != before.login:
@@ -300,6 +304,7 @@ def _to_role(row: RowMapping) -> Role:
         created_at=row["created_at"],
         password_set_at=row["password_set_at"],
         password_set_by=row["password_set_by"],
+        claims=row["claims"] or {},
         kind=row["kind"],
         public_id=row["public_id"],
     )

@@ -148,15 +148,21 @@ def _option_values(options: RuleOptions) -> dict[str, object]:
         "write_columns": None if options.write_columns is None else sorted(options.write_columns),
         "forced": dict(options.forced) or None,
         "defaults": dict(options.defaults) or None,
-        "masks": {mask.column: {"mask": mask.kind, "unless": mask.unless, "text": mask.text} for mask in options.masks}
-        or None,
+        "masks": {mask.column: _mask_values(mask) for mask in options.masks} or None,
         "aggregates": options.aggregates,
         "min_group_size": options.min_group_size,
         "max_rows": options.max_rows,
         "max_seconds": options.max_seconds,
         "valid_from": options.valid_from,
         "valid_until": options.valid_until,
+        "group_columns": None if options.group_columns is None else sorted(options.group_columns),
     }
+
+
+def _mask_values(mask: ColumnMask) -> dict[str, str]:
+    values = {"mask": mask.kind, "unless": mask.unless, "text": mask.text}
+    further = {"when": mask.when, "value": mask.value}
+    return values | {name: value for name, value in further.items() if value}
 
 
 def _to_rule(row: RowMapping) -> Rule:
@@ -182,11 +188,16 @@ def _to_options(row: RowMapping) -> RuleOptions:
         write_columns=None if row["write_columns"] is None else frozenset(row["write_columns"]),
         forced=tuple(forced.items()),
         defaults=tuple(defaults.items()),
-        masks=tuple(ColumnMask(column, m["mask"], m["unless"], m["text"]) for column, m in masks.items()),
+        masks=tuple(_to_mask(column, mask) for column, mask in masks.items()),
         aggregates=row["aggregates"],
         min_group_size=row["min_group_size"],
         max_rows=row["max_rows"],
         max_seconds=row["max_seconds"],
         valid_from=row["valid_from"],
         valid_until=row["valid_until"],
+        group_columns=None if row["group_columns"] is None else frozenset(row["group_columns"]),
     )
+
+
+def _to_mask(column: str, mask: dict[str, str]) -> ColumnMask:
+    return ColumnMask(column, mask["mask"], mask["unless"], mask["text"], mask.get("when", ""), mask.get("value", ""))

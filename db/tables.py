@@ -117,6 +117,11 @@ role: Final = Table(
     Column("password_set_at", DateTime(timezone=True)),
     Column("password_set_by", Integer),
     _created_at(),
+    Column(
+        "claims",
+        JSONB(none_as_null=True),
+        CheckConstraint("jsonb_typeof(claims) = 'object' and octet_length(claims::text) <= 8192", name="claims"),
+    ),
     # The one place that says whether somebody is a guest.
     Column(
         "kind",
@@ -201,6 +206,7 @@ policy_rule: Final = Table(
     Column("max_seconds", Double, CheckConstraint("max_seconds > 0", name="max_seconds")),
     Column("valid_from", DateTime(timezone=True)),
     Column("valid_until", DateTime(timezone=True)),
+    Column("group_columns", ARRAY(Text)),
 )
 
 # What happened, only ever added to. No foreign keys: what it tells of may be gone. Never a secret.

@@ -13,7 +13,14 @@ from asyncpg.transaction import Transaction
 
 from db.connections import Connections, Link
 from db.engines import asyncpg_dsn
-from db.errors import DatabaseUnavailable, OutcomeUnknown, StatementTimedOut, Stopped, StoreError
+from db.errors import (
+    DatabaseUnavailable,
+    OutcomeUnknown,
+    StatementTimedOut,
+    Stopped,
+    StoreError,
+    TimeLimitExceeded,
+)
 from db.outcome import TRANSACTION_ID, TRANSACTION_STATUS, is_committed
 from db.refusals import reason_of, refusal_of
 from db.text_types import TEXT_TYPES
@@ -43,13 +50,18 @@ class ConnectionLost(DatabaseUnavailable):
 class Running:
     """A connection inside one transaction."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, max_seconds: float | None = None) -> None:
+        """With `max_seconds` the statements together end within them."""
         self._link = link
+        self._ends = None if max_seconds is None else monotonic() + max_seconds
 
     async def fetch(self, text: str, arguments: Sequence[object]) -> list[tuple[Any, ...]]:
         """The rows. Text and JSON columns come as bytes, those of TEXT_TYPES as PostgreSQL writes them.
 
         Raises ConstraintViolated, InvalidValue."""
+        if self._ends is not None:
+            left = max(1, int((self._ends - monotonic()) * 1000))
+            await self._link.connection.execute(f"set local statement_timeout = {left}")
         try:
             self._link.since = monotonic()
             return [tuple(record) for record in await self._link.fetch_rows(text, arguments)]
@@ -102,13 +114,13 @@ class TenantDatabase:
         """Waits for what runs, then closes every connection."""
         await self._connections.close()
 
-    async def fetch_text(self, text: str, arguments: Sequence[object]) -> bytes:
+    async def fetch_text(self, text: str, arguments: Sequence[object], *, max_seconds: float | None = None) -> bytes:
         """The one value of type text that a reading statement gives. It is run again, once, on a new connection if
-        the first is lost. Raises StoreError."""
+        the first is lost. Raises StoreError; TimeLimitExceeded where it takes longer than `max_seconds`."""
         try:
-            return await self._fetch_text(text, arguments)
+            return await self._fetch_text(text, arguments, max_seconds)
         except ConnectionLost:
-            return await self._fetch_text(text, arguments)
+            return await self._fetch_text(text, arguments, max_seconds)
 
     async def write_text(self, text: str, arguments: Sequence[object]) -> bytes | None:
         """The one value of type text that a changing statement gives, which is a transaction by itself; None where it
@@ -132,16 +144,18 @@ class TenantDatabase:
         return value
 
     @asynccontextmanager
-    async def transaction(self, *, commit: bool = True) -> AsyncGenerator[Running]:
+    async def transaction(self, *, commit: bool = True, max_seconds: float | None = None) -> AsyncGenerator[Running]:
         """One transaction: committed at the end, or undone on any error and where `commit` is false.
 
-        Raises OutcomeUnknown when nobody can tell whether it was committed, and other StoreErrors when it was not.
+        Raises OutcomeUnknown when nobody can tell whether it was committed, and other StoreErrors when it was not;
+        TimeLimitExceeded where its statements take longer than `max_seconds`.
         """
-        async with self._link() as link:
+        limit = max_seconds if max_seconds is not None and max_seconds < self._statement_seconds else None
+        async with _within(limit), self._link() as link:
             transaction = link.connection.transaction()
             await transaction.start()
             try:
-                yield Running(link)
+                yield Running(link, limit)
                 # Only what has changed something has an id, and it has to be known before the end.
                 transaction_id = await _transaction_id(link) if commit else None
             except BaseException:
@@ -170,7 +184,11 @@ class TenantDatabase:
                 raise
             await transaction.rollback()
 
-    async def _fetch_text(self, text: str, arguments: Sequence[object]) -> bytes:
+    async def _fetch_text(self, text: str, arguments: Sequence[object], max_seconds: float | None = None) -> bytes:
+        if max_seconds is not None:
+            async with self.transaction(commit=False, max_seconds=max_seconds) as running:
+                [(limited,)] = await running.fetch(text, arguments)
+            return cast("bytes", limited)
         link = self._connections.take() or await self._wait()
         try:
             value: bytes = await link.fetch_value(text, arguments)
@@ -258,6 +276,17 @@ class TenantDatabase:
         )
         await _speak_text(connection)
         return connection
+
+
+@asynccontextmanager
+async def _within(limit: float | None) -> AsyncGenerator[None]:
+    """What runs past a limit of its own is told so."""
+    try:
+        yield
+    except StatementTimedOut as error:
+        if limit is None:
+            raise
+        raise TimeLimitExceeded(limit) from error
 
 
 async def _transaction_id(link: Link) -> str | None:

@@ -47,6 +47,7 @@ from gateway.health import healthz_endpoint, jwks_endpoint, readyz_endpoint
 from gateway.hooks import keep_delivering
 from gateway.protection import Protection, plain_error
 from gateway.query import QueryDoor, QueryEndpoint
+from gateway.refusal_notes import RefusalNotes
 from gateway.retention import keep_audit
 from gateway.roles_pbac import ControlEndpoint
 from gateway.settings import Settings
@@ -179,6 +180,7 @@ async def open_state(
                 trusted_proxies=tuple(ipaddress.ip_network(network) for network in settings.trusted_proxies),
                 clock=clock,
                 random=random,
+                refusals=RefusalNotes(engine, clock),
                 http_limits=http_limits(settings),
                 document_limits=document_limits(settings),
             )

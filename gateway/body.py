@@ -3,10 +3,9 @@
 import asyncio
 import json
 import re
-from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from types import coroutine
 from typing import TYPE_CHECKING, ClassVar, Literal, cast
 from urllib.parse import parse_qsl
 
@@ -105,30 +104,7 @@ _KINDS: Mapping[bytes, Literal["json", "form", "multipart"]] = {
 
 async def read_body(receive: Receive, max_bytes: int, timeout_seconds: float = 30.0) -> bytes:
     """The whole body of a request. Raises BodyTooLarge, BodyTooSlow, ClientGone."""
-    # A server that has the whole body, as it mostly does, gives it in the first step; a timer for a step that does
-    # not wait would cost as much as all the rest of reading a request.
-    first = cast("Coroutine[object, object, Message]", receive())
-    message: Message | None = None
-    waiting_for: object = None
-    try:
-        waiting_for = first.send(None)
-    except StopIteration as done:
-        message = cast("Message", done.value)
-    # Not inside the `except`: what is raised from here on must not have the body as its context, which the log shows.
-    if message is not None:
-        body = _checked(message, max_bytes)
-        return await _read_rest(body, receive, max_bytes, timeout_seconds) if message.get("more_body", False) else body
-    try:
-        async with asyncio.timeout(timeout_seconds):
-            message = await _finish(waiting_for, first)
-            body = _checked(message, max_bytes)
-            return await _read_rest(body, receive, max_bytes, None) if message.get("more_body", False) else body
-    except TimeoutError as error:
-        raise BodyTooSlow from error
-
-
-async def _read_rest(start: bytes, receive: Receive, max_bytes: int, timeout_seconds: float | None) -> bytes:
-    body = bytearray(start)
+    body = bytearray()
     try:
         async with asyncio.timeout(timeout_seconds):
             while True:
@@ -140,28 +116,6 @@ async def _read_rest(start: bytes, receive: Receive, max_bytes: int, timeout_sec
                     return bytes(body)
     except TimeoutError as error:
         raise BodyTooSlow from error
-
-
-@coroutine
-def _finish(waiting_for: object, begun: Coroutine[object, object, Message]) -> Generator[object, object, Message]:
-    """The result of a coroutine that has been begun, and waits for something. Like `await`, from its second step on."""
-    try:
-        while True:
-            try:
-                value = yield waiting_for
-            except BaseException as error:  # noqa: BLE001 - a cancellation too belongs to the coroutine
-                waiting_for = begun.throw(error)
-            else:
-                waiting_for = begun.send(value)
-    except StopIteration as done:
-        return cast("Message", done.value)
-
-
-def _checked(message: Message, max_bytes: int) -> bytes:
-    body = _chunk(message)
-    if len(body) > max_bytes:
-        raise BodyTooLarge(max_bytes)
-    return body
 
 
 def _chunk(message: Message) -> bytes:

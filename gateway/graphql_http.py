@@ -27,7 +27,8 @@ from gateway.body import (
 )
 from gateway.errors import RequestError, error_headers, graphql_body, graphql_status
 
-HeaderLines = list[tuple[bytes, bytes]]
+HeaderLine = tuple[bytes, bytes]
+HeaderLines = list[HeaderLine]
 
 _OF_THE_BODY = frozenset({b"content-length", b"content-encoding"})
 
@@ -133,15 +134,21 @@ class Head:
 
 @dataclass(slots=True)
 class Reply:
-    """A whole response."""
+    """A whole response. `error` is what it is about, if nothing came of the request."""
 
     status: int
     body: bytes
     headers: HeaderLines
+    error: PublicError | None = None
 
 
 def read_lines(scope: Scope) -> Lines:
-    """What the lines before the body say of a GraphQL request, gathered in one pass and not yet judged."""
+    """What the lines before the body say of a GraphQL request, not yet judged."""
+    return gather_lines(scope["method"], scope["query_string"], cast("HeaderLines", scope["headers"]))
+
+
+def gather_lines(method: str, query_string: bytes, headers: HeaderLines) -> Lines:
+    """The same of lines as they came, in one pass."""
     authorization: list[str] = []
     identity: bytes | None = None
     content_types: list[bytes] = []
@@ -149,7 +156,7 @@ def read_lines(scope: Scope) -> Lines:
     idempotency_keys: list[bytes] = []
     body_lines: list[tuple[bytes, bytes]] = []
     size = 0
-    for name, value in cast("HeaderLines", scope["headers"]):
+    for name, value in headers:
         size += len(name) + len(value) + 4
         if name == b"authorization":
             authorization.append(value.decode("latin-1"))
@@ -164,8 +171,8 @@ def read_lines(scope: Scope) -> Lines:
         elif name in _OF_THE_BODY:
             body_lines.append((name, value))
     return Lines(
-        scope["method"],
-        scope["query_string"],
+        method,
+        query_string,
         authorization,
         identity,
         content_types,
@@ -216,13 +223,16 @@ def parse_request(head: Head, body: bytes, limits: HttpLimits) -> GraphQLRequest
 
 
 async def read_request(
-    lines: Lines, receive: Receive, limits: HttpLimits
+    lines: Lines, body: bytes | Receive, limits: HttpLimits
 ) -> tuple[Head, GraphQLRequest | list[GraphQLRequest]]:
-    """The head and the request. Raises RequestError; media_type_of tells how to answer it."""
+    """The head and the request, whose body is there or is to be received. Raises RequestError; media_type_of tells how
+    to answer it."""
     head = read_head(lines, limits)
-    body = (
-        await read_body(receive, limits.max_body_bytes, limits.body_timeout_seconds) if head.method == "POST" else b""
-    )
+    if not isinstance(body, bytes):
+        is_post = head.method == "POST"
+        body = await read_body(body, limits.max_body_bytes, limits.body_timeout_seconds) if is_post else b""
+    elif len(body) > limits.max_body_bytes:
+        raise BodyTooLarge(limits.max_body_bytes)
     return head, parse_request(head, body, limits)
 
 
@@ -283,7 +293,7 @@ def error_reply(error: PublicError, media_type: MediaType) -> Reply:
     extra = [
         (name.lower().encode(), value.encode("latin-1", "replace")) for name, value in error_headers(error).items()
     ]
-    return Reply(graphql_status(error), orjson.dumps(graphql_body(error)), _HEADERS[media_type] + extra)
+    return Reply(graphql_status(error), orjson.dumps(graphql_body(error)), _HEADERS[media_type] + extra, error)
 
 
 def batch_reply(replies: Sequence[Reply], media_type: MediaType) -> Reply:

@@ -84,7 +84,7 @@ class Protection:
             has_started = True
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = secured(message.get("headers", ()), identity)
+                message["headers"] = [*secured(message.get("headers", ())), (b"x-request-id", identity.encode())]
             await send(message)
 
         path: str = scope["path"]
@@ -118,13 +118,11 @@ def _request_id_line(scope: Scope) -> bytes | None:
     return next((value for name, value in headers if name == b"x-request-id"), None)
 
 
-def secured(headers: Iterable[tuple[bytes, bytes]], identity: str) -> list[tuple[bytes, bytes]]:
-    """The headers of a response with the id of its request and, where they are not set, those of SECURITY_HEADERS."""
+def secured(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """The headers of a response with those of SECURITY_HEADERS where they are not set."""
     given = list(headers)
     names = [name.lower() for name, _ in given]
-    given += [header for header in _SECURITY_LINES if header[0] not in names]
-    given.append((b"x-request-id", identity.encode()))
-    return given
+    return [*given, *(header for header in _SECURITY_LINES if header[0] not in names)]
 
 
 def _declared_length(headers: list[tuple[bytes, bytes]]) -> int:

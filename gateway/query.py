@@ -5,7 +5,7 @@ from time import perf_counter
 
 from starlette.types import Receive, Scope, Send
 
-from db.errors import PublicError
+from db.errors import PublicError, TimeLimitExceeded
 from db.idempotency import IdempotencyKey
 from db.refusals import CatalogOutdated
 from gateway.auth.bearer import authenticate
@@ -27,12 +27,17 @@ from gateway.graphql_http import (
 )
 from gateway.idempotency import IdempotencyKeyInvalid, Ledger, Record, answer_once, digest_of, read_key
 from gateway.log import bind_request, publish
-from gateway.metrics import OUTCOME, Metrics, outcome_of, outcome_of_status
+from gateway.metrics import OUTCOME, Outcome, outcome_of
 from gateway.protection import secured
 from gateway.state import AppState, Tenants
 from gateway.tenancy import LoadedTenant
+from schema.errors import AccessDenied, PolicyViolated
 from schema.principal import Principal
-from schema.query.run import run_operation
+from schema.query.planning.summary import GroupColumnsOnly
+from schema.query.run import RowLimitExceeded, run_operation
+
+#: What the audit tells of. Who asks for what it does not know of has made a mistake, as far as anybody can tell.
+REFUSALS = (AccessDenied, PolicyViolated, RowLimitExceeded, TimeLimitExceeded, GroupColumnsOnly)
 
 Answer = Callable[[GraphQLRequest], Awaitable[bytes]]
 
@@ -41,32 +46,39 @@ class QueryEndpoint:
     """The ASGI application of /query. An instance, as Starlette would wrap a function in objects it does not need."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await send_reply(send, await answer_request(scope, read_lines(scope), receive))
+        reply = await answer_request(scope["app"].state.ostiary, read_lines(scope), receive)
+        if reply.error is not None:
+            scope[OUTCOME] = outcome_of(reply.error)
+        await send_reply(send, reply)
 
 
 class QueryDoor:
     """The same without anything around it, for requests of which nothing but /query has to know: on the way through
-    routes and middleware a small query would spend much of its time. It answers for what they would look after."""
+    routes and middleware a small query would spend much of its time."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        began = perf_counter()
-        lines = read_lines(scope)
-        identity = bind_request(lines.request_id)
-        metrics: Metrics = scope["app"].state.ostiary.metrics
-        metrics.begin()
-        status = 500
-        try:
-            reply = await answer_request(scope, lines, receive)
-            status = reply.status
-            reply.headers = secured(reply.headers, identity)
-            await send_reply(send, reply)
-        finally:
-            metrics.count("query", scope.get(OUTCOME) or outcome_of_status(status), perf_counter() - began)
+        reply, identity = await answer_counted(scope["app"].state.ostiary, read_lines(scope), receive)
+        reply.headers = [*secured(reply.headers), (b"x-request-id", identity.encode())]
+        await send_reply(send, reply)
 
 
-async def answer_request(scope: Scope, lines: Lines, receive: Receive) -> Reply:
+async def answer_counted(state: AppState, lines: Lines, body: bytes | Receive) -> tuple[Reply, str]:
+    """The reply, and the id of the request. What middleware would look after on the usual way is looked after, but
+    for the headers that every reply has."""
+    began = perf_counter()
+    identity = bind_request(lines.request_id)
+    state.metrics.begin()
+    outcome: Outcome = "internal"
+    try:
+        reply = await answer_request(state, lines, body)
+        outcome = outcome_of(reply.error)
+    finally:
+        state.metrics.count("query", outcome, perf_counter() - began)
+    return reply, identity
+
+
+async def answer_request(state: AppState, lines: Lines, body: bytes | Receive) -> Reply:
     """Who is calling, what is asked, the plan for it, its statement, the reply."""
-    state: AppState = scope["app"].state.ostiary
     media_type = media_type_of(lines)
     try:
         # Also for who has no token: what follows a refusal that leaves a huge body unread would be read after all.
@@ -74,34 +86,38 @@ async def answer_request(scope: Scope, lines: Lines, receive: Receive) -> Reply:
         principal = state.principals.recall(lines.authorization) or await authenticate(lines.authorization, state)
         if is_probe(lines):
             return data_reply(b'{"data":{"__typename":"Query"}}', media_type)
-        return await _answer(lines, receive, state, principal)
+        return await _answer(lines, body, state, principal)
     except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets an answer, and the log the rest
-        public = publish(error)
-        scope[OUTCOME] = outcome_of(public)
-        return error_reply(public, media_type)
+        return error_reply(publish(error), media_type)
 
 
-async def _answer(lines: Lines, receive: Receive, state: AppState, principal: Principal) -> Reply:
-    head, request = await read_request(lines, receive, state.http_limits)
+async def _answer(lines: Lines, body: bytes | Receive, state: AppState, principal: Principal) -> Reply:
+    head, request = await read_request(lines, body, state.http_limits)
     tenants = state.tenants
     loaded = tenants.recall(principal) or await tenants.get(principal.tenant_id, principal.tenant_version)
     if not isinstance(request, list):
         key = read_key(lines.idempotency_keys, principal)
         ledger = None if key is None else Ledger(state.engine, state.master_key, state.random)
-        body = await answer_latest(tenants, loaded, principal, request, key, ledger)
-        return data_reply(body, head.media_type, copy_to_top=request.from_form and state.settings.form_fields_at_top)
+        try:
+            data = await answer_latest(tenants, loaded, principal, request, key, ledger)
+        except REFUSALS as refusal:
+            await state.refusals.note(principal, "query", refusal.field or "", refusal)
+            raise
+        return data_reply(data, head.media_type, copy_to_top=request.from_form and state.settings.form_fields_at_top)
     if lines.idempotency_keys:
         raise IdempotencyKeyInvalid("Send requests with an Idempotency-Key one at a time.")
-    replies = [await _reply_to(tenants, loaded, principal, each, head.media_type) for each in request]
+    replies = [await _reply_to(state, loaded, principal, each, head.media_type) for each in request]
     return batch_reply(replies, head.media_type)
 
 
 async def _reply_to(
-    tenants: Tenants, loaded: LoadedTenant, principal: Principal, request: GraphQLRequest, media_type: MediaType
+    state: AppState, loaded: LoadedTenant, principal: Principal, request: GraphQLRequest, media_type: MediaType
 ) -> Reply:
     try:
-        return data_reply(await answer_latest(tenants, loaded, principal, request), media_type)
+        return data_reply(await answer_latest(state.tenants, loaded, principal, request), media_type)
     except PublicError as error:
+        if isinstance(error, REFUSALS):
+            await state.refusals.note(principal, "query", error.field or "", error)
         return error_reply(error, media_type)
 
 

@@ -10,7 +10,6 @@ from graphql import GraphQLError, OperationType
 from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
-from db.audit import insert_refusal
 from db.errors import PublicError
 from db.records import Rule, Tenant
 from db.rules import list_rules
@@ -56,6 +55,7 @@ from schema.roles_pbac.errors import (
     RootOnly,
     WrongTenant,
 )
+from schema.roles_pbac.holdings import GrantNotHeld
 from schema.roles_pbac.passwords import PasswordRules
 from schema.roles_pbac.root import control_schema
 from schema.validity import TimedPolicy
@@ -66,6 +66,7 @@ REFUSALS = (
     AccessDenied,
     AdministratorsOnly,
     CapabilityNotHeld,
+    GrantNotHeld,
     NoSuchRow,
     PolicyViolated,
     RoleProtected,
@@ -153,7 +154,7 @@ class ControlEndpoint:
             scope[OUTCOME] = outcome_of(public[0])
             if operation.operation is OperationType.MUTATION and isinstance(public[0], REFUSALS):
                 field = str((result.errors[0].path or [""])[0])
-                await _note_refusal(state, principal, field, public[0])
+                await state.refusals.note(principal, "mutation", field, public[0])
             return errors_reply(wire_errors(result.errors, public), media_type, data=data)
         copy_to_top = request.from_form and state.settings.form_fields_at_top
         return data_reply(b'{"data":' + data + b"}", media_type, copy_to_top=copy_to_top)
@@ -175,18 +176,6 @@ class ControlEndpoint:
         control = TenantControl(tenant, TimedPolicy(rules, compile_rules))
         self._policies[tenant.tenant_id] = control
         return control
-
-
-async def _note_refusal(state: AppState, principal: Principal, field: str, refusal: PublicError) -> None:
-    async with state.engine.begin() as connection:
-        await insert_refusal(
-            connection,
-            principal.tenant_id,
-            action="refused",
-            kind="mutation",
-            role_id=principal.role_id,
-            told={"field": field, "code": refusal.code},
-        )
 
 
 def _lent(state: AppState, principal: Principal, address: str) -> Lent:

@@ -21,6 +21,7 @@ from db.secrets import MasterKey, load_master_key
 from db.tenant_database import TenantDatabase
 from gateway.app import OpenTenants, create_app, document_limits
 from gateway.databases import Databases, open_databases
+from gateway.http_protocol import HttpProtocol
 from gateway.log import configure_logging
 from gateway.provision import Credentials, provision_demo
 from gateway.settings import Settings
@@ -165,7 +166,7 @@ class _Server(uvicorn.Server):
 def _uvicorn_config(app: object) -> uvicorn.Config:
     return uvicorn.Config(
         app,  # pyright: ignore[reportArgumentType]
-        http="httptools",
+        http=HttpProtocol,
         ws="none",
         lifespan="off",
         log_config=None,

@@ -18,6 +18,7 @@ from gateway.changes import ChangeListener
 from gateway.compression import DeflatedTexts
 from gateway.graphql_http import HttpLimits
 from gateway.metrics import Metrics
+from gateway.refusal_notes import RefusalNotes
 from gateway.settings import Settings
 from gateway.tenancy import LoadedTenant
 from schema.principal import Principal
@@ -93,6 +94,7 @@ class AppState:
     trusted_proxies: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
     clock: Clock
     random: Random
+    refusals: RefusalNotes
     metrics: Metrics = field(default_factory=Metrics)
     http_limits: HttpLimits = field(default_factory=HttpLimits)
     document_limits: Limits = field(default_factory=Limits)

@@ -19,6 +19,7 @@ from db.secrets import MasterKey
 from db.tenant_database import TenantDatabase
 from db.tenants import find_tenant
 from gateway.documents import Documents, trusted_documents
+from schema.aggregate_view import build_aggregate_views
 from schema.bounded import Bounded
 from schema.expression.predicate import Predicate
 from schema.grants import Grant
@@ -134,7 +135,9 @@ class LoadedTenant:
         def find_grant(table: TableName, capability: str) -> Grant | None:
             return policy.find_shown(principal, table, capability)
 
-        built = build_query_schema(build_role_model(self.model, find_grant), may, may_call)
+        seen = build_role_model(self.model, find_grant)
+        views = build_aggregate_views(self.model, seen, find_grant)
+        built = build_query_schema(seen, may, may_call, views)
         grants = PrincipalGrants(policy, principal)
         return RoleView(built, grants, self.limits, tenant_schema(built.graphql).answer, self.cursors)
 

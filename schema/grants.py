@@ -5,17 +5,18 @@ part that lists it, and written where each column that is written is some part's
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Final
 
 from db.catalog import Column
-from db.records import ColumnMask
 from schema.expression.predicate import (
     ALWAYS,
     ColumnOf,
     Compare,
     Constant,
     IsNull,
+    Operand,
     Predicate,
     PrincipalValue,
     Value,
@@ -33,15 +34,15 @@ class Mask:
     kind: str
     unless: Predicate
     text: str = ""
-
-    @classmethod
-    def of(cls, mask: ColumnMask, unless: Predicate) -> "Mask":
-        return cls(mask.kind, unless, mask.text)
+    value: Operand | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class GrantPart:
-    """What one rule gives. Columns are those of the database by their names; None stands for all."""
+    """What one rule gives. Columns are those of the database by their names; None stands for all.
+
+    With `aggregates` `only`, rows are counted where `counted` holds, and looked at by the columns `grouped` alone; a
+    column in `valued` has values only where that holds besides."""
 
     rows: Predicate
     read_columns: frozenset[str] | None = None
@@ -49,6 +50,13 @@ class GrantPart:
     forced: tuple[tuple[Column, PresetValue], ...] = ()
     defaults: tuple[tuple[Column, PresetValue], ...] = ()
     masks: Mapping[str, Mask] = field(default_factory=dict[str, Mask])
+    aggregates: str | None = None
+    grouped: frozenset[str] = frozenset()
+    counted: Predicate = ALWAYS
+    valued: Mapping[str, Predicate] = field(default_factory=dict[str, Predicate])
+    max_rows: int | None = None
+    max_seconds: float | None = None
+    valid_until: datetime | None = None
 
     def reads(self, column: str) -> bool:
         return self.read_columns is None or column in self.read_columns
@@ -57,6 +65,12 @@ class GrantPart:
         """Whether a caller may give a value for the column."""
         listed = self.write_columns is None or column in self.write_columns
         return listed and all(column != forced.name for forced, _ in self.forced)
+
+    def plain(self, column: str) -> Predicate:
+        """The rows on which it shows the column as it is."""
+        if column in self.masks:
+            return all_of(self.rows, self.masks[column].unless)
+        return all_of(self.rows, self.valued[column]) if column in self.valued else self.rows
 
     @property
     def stored(self) -> Predicate:
@@ -105,17 +119,58 @@ class Grant:
     @property
     def is_whole(self) -> bool:
         """Whether every column is as it is on every row."""
-        return all(part.read_columns is None and not part.masks for part in self.parts)
+        return all(part.read_columns is None and not part.masks and not part.valued for part in self.parts)
+
+    @property
+    def max_rows(self) -> int | None:
+        """The most rows that a list may have: rules add up, so that the most generous counts."""
+        limits = [part.max_rows for part in self.parts]
+        return None if None in limits else max(each for each in limits if each is not None)
+
+    @property
+    def max_seconds(self) -> float | None:
+        """The most seconds that an operation may take that uses the grant."""
+        limits = [part.max_seconds for part in self.parts]
+        return None if None in limits else max(each for each in limits if each is not None)
+
+    @property
+    def listed(self) -> "Grant | None":
+        """What of it lets single rows be read."""
+        return self._of(part for part in self.parts if part.aggregates != "only")
+
+    @property
+    def compared(self) -> "Grant | None":
+        """What of it lets rows be read and also be aggregated."""
+        return self._of(part for part in self.parts if part.aggregates is None)
+
+    @property
+    def aggregated(self) -> "Grant | None":
+        """What of it lets rows be aggregated. Of several rules for aggregates only the first counts: two sets of groups
+        that differ by a row would tell what is in it."""
+        crowds = [part for part in self.parts if part.aggregates == "only"][:1]
+        return self._of(
+            replace(part, rows=part.counted) if part in crowds else part
+            for part in self.parts
+            if part.aggregates is None or part in crowds
+        )
+
+    @property
+    def grouped(self) -> frozenset[str] | None:
+        """The columns by which rows can be looked at that are for aggregates only; None without such rows."""
+        return next((part.grouped for part in self.parts if part.aggregates == "only"), None)
+
+    def _of(self, parts: Iterable[GrantPart]) -> "Grant | None":
+        kept = tuple(parts)
+        if kept == self.parts:
+            return self
+        return Grant(kept) if kept else None
 
     def view(self, column: str) -> ColumnView | None:
         """How the column looks where that depends on the row; None where it is as it is on every row of the grant."""
         if self.is_whole:
             return None
         listing = [part for part in self.parts if part.reads(column)]
-        plain = [
-            all_of(part.rows, part.masks[column].unless) if column in part.masks else part.rows for part in listing
-        ]
-        shown = any_of(*plain)
+        shown = any_of(*(part.plain(column) for part in listing))
         if shown in (ALWAYS, self.rows):
             return None
         masked = [(part.rows, part.masks[column]) for part in listing if column in part.masks]

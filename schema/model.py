@@ -67,6 +67,8 @@ class Entity:
     hidden_relations: Mapping[str, Relation] = field(default_factory=dict[str, Relation])
     hidden_columns: frozenset[str] = frozenset()
     sights: Sights | None = None
+    #: Whether callers may read every column, whichever there are: by what rules say, not by what columns there are.
+    is_whole: bool = True
 
     @property
     def writable(self) -> Mapping[str, Column]:

@@ -6,28 +6,32 @@ filter. The tenant's root, and roles with the capability `admin`, are granted ev
 the rules in scope only the most specific counts (`_most_specific`).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import blake2b
 from typing import Final
 
-from db.catalog import FunctionName, PgType, TableName
+from db.catalog import FunctionName, TableName
 from db.errors import PublicError
 from db.records import NO_OPTIONS, Rule, RuleChoice, RuleOptions
 from schema.errors import AccessDenied, OperationError
-from schema.expression.check import check_expression
-from schema.expression.parse import parse_expression
-from schema.expression.predicate import ALWAYS, Constant, Predicate
-from schema.expression.syntax import Expression
+from schema.expression.predicate import ALWAYS, Predicate
 from schema.grants import UNBOUND, Grant, GrantPart
 from schema.model import Entity, Model
 from schema.principal import Principal
+from schema.rule_expressions import RuleExpressions
 from schema.rule_options import compile_options
 
 CONTROL_TARGETS: Final = {
     f"roles_pbac.{name}": TableName("roles_pbac", name) for name in ("roles", "role_classes", "policy_rules")
 }
+
+
+#: What nobody holds by itself: rows that may be aggregated, and those of them that may also be read one by one. Rules
+#: grant both with `select`.
+AGGREGATE: Final = "aggregate"
+COMPARE: Final = "compare"
 
 
 class RulesAmbiguous(OperationError):
@@ -188,7 +192,7 @@ class Policy:
         """The same, with what it says of columns."""
         grant = self._find_grant(principal, table, capability)
         if grant is None:
-            raise AccessDenied(capability, str(table))
+            raise AccessDenied(AGGREGATE if capability == COMPARE else capability, str(table))
         return grant
 
     def find_shown(self, principal: Principal, table: TableName, capability: str) -> Grant | None:
@@ -196,7 +200,7 @@ class Policy:
         try:
             return self._find_grant(principal, table, capability)
         except RulesAmbiguous as ambiguous:
-            return ambiguous.together
+            return _use_of(ambiguous.together, capability)
 
     def may(self, principal: Principal, table: TableName, capability: str) -> bool:
         """Whether there is a grant at all, be it on however few rows."""
@@ -237,14 +241,23 @@ class Policy:
                     faults.append(RuleFault(rule.rule_id, written, compiled.message))
         return tuple(faults)
 
+    @property
+    def parts(self) -> tuple[tuple[Rule, TableName, GrantPart], ...]:
+        """What each rule gives on each of its targets, where it gives anything. Compiles all filters."""
+        found = (
+            (each.rule, target, self._part(each.rule, target)) for each in self._rules for _, target in each.targets
+        )
+        return tuple((rule, target, part) for rule, target, part in found if isinstance(part, GrantPart))
+
     def decide(self, principal: Principal, target: TableName, capability: str) -> Decision:
         """The grant, and how it comes about."""
+        granted = "select" if capability in (AGGREGATE, COMPARE) else capability
         # Also root and administrators are nobody in another tenant.
-        if principal.tenant_id != self._tenant_id or not principal.may(capability):
+        if principal.tenant_id != self._tenant_id or not principal.may(granted):
             return Decision()
         if principal.bypasses_policy:
             return Decision(UNBOUND)
-        scopes = self._granting.get((target, capability))
+        scopes = self._granting.get((target, granted))
         if scopes is None:
             return Decision()
         fitting = [each for each in scopes.of(principal) if not isinstance(self._part(each.rule, target), _Fault)]
@@ -252,7 +265,7 @@ class Policy:
         parts = [self._part(each.rule, target) for each in counting]
         grant = Grant(tuple(part for part in parts if not isinstance(part, _Fault)))
         return Decision(
-            grant if grant.parts else None,
+            _use_of(grant, capability) if grant.parts else None,
             tuple(each.rule for each in fitting),
             tuple(each.rule for each in counting),
             is_ambiguous=self._choice == "most_specific" and len(grant.parts) > 1,
@@ -280,7 +293,8 @@ class Policy:
     def _find_grant(self, principal: Principal, target: TableName, capability: str) -> Grant | None:
         decision = self.decide(principal, target, capability)
         if decision.is_ambiguous and decision.grant is not None:
-            raise RulesAmbiguous(capability, str(target), decision.grant)
+            granted = "select" if capability in (AGGREGATE, COMPARE) else capability
+            raise RulesAmbiguous(granted, str(target), decision.grant)
         return decision.grant
 
     def _part(self, rule: Rule, target: TableName) -> GrantPart | _Fault:
@@ -294,13 +308,9 @@ class Policy:
         return self._parts[key]
 
     def _compile_part(self, rule: Rule, entity: Entity) -> GrantPart | _Fault:
-        def condition(text: str) -> Predicate:
-            if not text.strip():
-                return ALWAYS
-            return check_rule_expression(parse_expression(text), entity, self._model)
-
+        expressions = RuleExpressions(entity, self._model)
         try:
-            return compile_options(rule.options, entity, condition(rule.filter), condition)
+            return compile_options(rule.options, expressions.condition(rule.filter), expressions)
         except PublicError as error:
             return _Fault(error.message)
 
@@ -331,11 +341,24 @@ class Policy:
         return plain + [_text(each) for each in rules if each.rule.options != NO_OPTIONS]
 
 
+def _use_of(grant: Grant, capability: str) -> Grant | None:
+    match capability:
+        case "select":
+            return grant.listed
+        case "aggregate":
+            return grant.aggregated
+        case "compare":
+            return grant.compared
+        case _:
+            return grant
+
+
 def _function_part(rule: Rule) -> GrantPart | _Fault:
     """What a rule gives on a function: it may be called, or not."""
-    if rule.filter.strip() or replace(rule.options, valid_from=None, valid_until=None) != NO_OPTIONS:
+    options = replace(rule.options, valid_from=None, valid_until=None, max_seconds=None)
+    if rule.filter.strip() or options != NO_OPTIONS:
         return _Fault("A filter and column options speak of the rows of a table, and cannot be on a function.")
-    return GrantPart(ALWAYS)
+    return GrantPart(ALWAYS, max_seconds=rule.options.max_seconds, valid_until=rule.options.valid_until)
 
 
 def _text(resolved: _Resolved, *more: object) -> str:
@@ -346,8 +369,10 @@ def _text(resolved: _Resolved, *more: object) -> str:
 
 def _ordered(options: RuleOptions) -> tuple[object, ...]:
     """The options in a form that is written the same way each time: sets have no order of their own."""
-    lists = (options.read_columns, options.write_columns)
-    bare = replace(options, read_columns=None, write_columns=None, valid_from=None, valid_until=None)
+    lists = (options.read_columns, options.write_columns, options.group_columns)
+    bare = replace(
+        options, read_columns=None, write_columns=None, group_columns=None, valid_from=None, valid_until=None
+    )
     return (*(None if names is None else sorted(names) for names in lists), bare)
 
 
@@ -356,16 +381,6 @@ def _most_specific(principal: Principal, rules: list[_Resolved]) -> list[_Resolv
     best = min((each.rank(principal) for each in rules), default=None)
     candidates = [each for each in rules if each.rank(principal) == best]
     return [each for each in candidates if each.is_unconditional][:1] or candidates
-
-
-def check_rule_expression(expression: Expression, entity: Entity, model: Model) -> Predicate:
-    """The predicate that an expression of a rule, or a part of one, is on rows of the entity. It sees rows whole."""
-    return check_expression(expression, entity, model, _constant, under_grant=False)
-
-
-def _constant(_: int, value: object, pg_type: PgType, coerce: Callable[[object], object]) -> Constant:
-    """A rule's literals stay in the plan: they belong to the grant, and plans are kept per grant."""
-    return Constant(coerce(value), pg_type)
 
 
 def _tables_by_target(model: Model) -> dict[str, TableName]:

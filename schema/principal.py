@@ -1,7 +1,9 @@
 """Principal: who the caller is, as policy sees them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
+
+from db.records import Claim, Claims
 
 CAPABILITIES: Final = (
     "login",
@@ -31,6 +33,7 @@ NOBODY_CAPABILITIES: Final = frozenset(
 )
 
 Attribute = Literal["roleid", "capabilities", "classes", "children", "parentid", "tenantid", "is_guest"]
+Named = Attribute | Literal["claims"]
 Kind = Literal["nobody", "guest", "account"]
 
 
@@ -50,6 +53,7 @@ class Principal:
     is_root: bool = False
     session_id: str = ""
     tenant_version: int = 0
+    claims: Claims = field(default_factory=dict[str, Claim], hash=False)
     kind: Kind = "account"
     public_id: str = ""
     lender_id: int | None = None

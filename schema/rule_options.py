@@ -1,6 +1,7 @@
 """compile_options: what a rule says besides its filter, against one of its targets → a part of a grant."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final
 
 from db.catalog import Column
@@ -9,13 +10,25 @@ from db.records import ColumnMask, RuleOptions, Scalar
 from schema.errors import OperationError
 from schema.expression.coerce import coercer
 from schema.expression.names import find_by_name
-from schema.expression.predicate import Constant, Predicate, PrincipalValue
+from schema.expression.predicate import (
+    NEVER,
+    Alike,
+    ColumnOf,
+    Constant,
+    IsNull,
+    Predicate,
+    PrincipalValue,
+    all_of,
+)
+from schema.expression.totality import can_raise
 from schema.expression.types import INT4, is_comparable, is_text
 from schema.grants import GrantPart, Mask, PresetValue
 from schema.model import Entity
+from schema.rule_expressions import RuleExpressions
 
 PRINCIPAL: Final = "$_PRINCIPAL."
-MASKS: Final = ("null", "hash", "last_four", "text")
+MASKS: Final = ("null", "hash", "last_four", "text", "expression")
+_OF_TEXTS: Final = frozenset({"hash", "last_four", "text"})
 _IDS: Final = frozenset({"int4", "int8"})
 
 
@@ -25,18 +38,49 @@ class OptionUnfit(OperationError):
     code = "RULE_OPTION_UNFIT"
 
 
-def compile_options(
-    options: RuleOptions, entity: Entity, rows: Predicate, condition: Callable[[str], Predicate]
-) -> GrantPart:
-    """The part of a grant on these rows; `condition` reads an expression on the rows. Raises OptionUnfit, and what
-    `condition` raises: half a rule would grant more than it says."""
-    return GrantPart(
+def compile_options(options: RuleOptions, rows: Predicate, expressions: RuleExpressions) -> GrantPart:
+    """The part of a grant on these rows. Raises OptionUnfit, and what reading expressions raises: half a rule would
+    grant more than it says."""
+    entity = expressions.entity
+    part = GrantPart(
         rows=rows,
         read_columns=_columns(entity, options.read_columns),
         write_columns=_columns(entity, options.write_columns),
         forced=_presets(entity, options.forced),
         defaults=_presets(entity, options.defaults),
-        masks={column.name: mask for column, mask in _masks(entity, options.masks, condition)},
+        masks={column.name: mask for column, mask in _masks(options.masks, expressions)},
+        aggregates=options.aggregates,
+        max_rows=options.max_rows,
+        max_seconds=options.max_seconds,
+        valid_until=options.valid_until,
+    )
+    return part if options.aggregates != "only" else _in_crowds(options, entity, part)
+
+
+def _in_crowds(options: RuleOptions, entity: Entity, part: GrantPart) -> GrantPart:
+    """The part with what tells its rows and their values only where enough of them are alike."""
+    if part.masks or part.forced or part.defaults or part.write_columns is not None:
+        raise OptionUnfit("A rule for aggregates only has no masks, presets or columns to write.")
+    least = options.min_group_size
+    if least is None:
+        raise OptionUnfit("A rule for aggregates only has a min_group_size.")
+    grouped = _columns(entity, options.group_columns or ()) or frozenset()
+    columns = tuple(ColumnOf(column.name, column.type) for column in entity.columns.values() if column.name in grouped)
+
+    def crowded(rows: Predicate) -> Predicate:
+        return Alike(columns, least, rows)
+
+    return replace(
+        part,
+        read_columns=None if part.read_columns is None else part.read_columns | grouped,
+        grouped=grouped,
+        counted=all_of(part.rows, crowded(part.rows)),
+        # Of few values in a large group the sum would tell them.
+        valued={
+            column.name: crowded(all_of(part.rows, IsNull(ColumnOf(column.name, column.type), negated=True)))
+            for column in entity.columns.values()
+            if column.name not in grouped and not column.not_null
+        },
     )
 
 
@@ -70,14 +114,23 @@ def _preset(column: Column, value: Scalar) -> PresetValue:
             raise OptionUnfit(f"{value} is nothing to store in the column {column.name!r}.")
 
 
-def _masks(
-    entity: Entity, masks: Iterable[ColumnMask], condition: Callable[[str], Predicate]
-) -> Iterable[tuple[Column, Mask]]:
+def _masks(masks: Iterable[ColumnMask], expressions: RuleExpressions) -> Iterable[tuple[Column, Mask]]:
     for mask in masks:
-        column = _column(entity, mask.column)
+        column = _column(expressions.entity, mask.column)
         if mask.kind not in MASKS:
             raise OptionUnfit(f"A column is masked in one of these ways: {', '.join(MASKS)}.")
-        if mask.kind != "null" and not is_text(column.type):
+        if mask.kind in _OF_TEXTS and not is_text(column.type):
             raise OptionUnfit(f"Only a text can be masked as {mask.kind}, and {column.name!r} is none.")
-        # What is always masked has no condition to lift it.
-        yield column, Mask.of(mask, condition(mask.unless or "false"))
+        value = expressions.value(mask.value, column.type) if mask.kind == "expression" else None
+        unless = _unless(mask, expressions)
+        # What is seen of a column is looked at before it is known whether the row may be.
+        if can_raise(unless) or (value is not None and can_raise(IsNull(value))):
+            raise OptionUnfit(f"The mask of column {column.name!r} could fail on some row.")
+        yield column, Mask(mask.kind, unless, mask.text, value)
+
+
+def _unless(mask: ColumnMask, expressions: RuleExpressions) -> Predicate:
+    """Where the column is as it is. What has no condition is always masked."""
+    if mask.when.strip():
+        return expressions.opposite(mask.when)
+    return expressions.condition(mask.unless) if mask.unless.strip() else NEVER

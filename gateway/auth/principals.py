@@ -293,6 +293,7 @@ async def read_principal(connection: AsyncConnection, tenant: Tenant, role: Role
         is_root=role.role_id == tenant.root_role_id,
         session_id=session_id,
         tenant_version=tenant.version,
+        claims=role.claims,
         kind=role.kind,
         public_id=role.public_id,
         lender_id=None if lender is None else lender.role_id,

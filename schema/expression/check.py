@@ -23,6 +23,7 @@ from schema.expression.predicate import (
     IsNull,
     Matches,
     Not,
+    Operand,
     Predicate,
     PrincipalValue,
     Value,
@@ -52,6 +53,7 @@ from schema.expression.types import (
     NUMERIC,
     TEXT,
     TEXT_ARRAY,
+    is_assignable,
     is_comparable,
     is_comparable_as_floats,
     is_ordered,
@@ -86,6 +88,32 @@ def check_expression(
     UnknownFunction, WrongType, UnsupportedExpression.
     """
     return _Checker(entity, model, literal, under_grant).condition(expression, wanted=True)
+
+
+def check_value(
+    expression: syntax.Expression, entity: Entity, model: Model, literal: LiteralToValue, pg_type: PgType
+) -> Operand:
+    """The value that a rule's `expression` gives for a row of `entity`, where one of the type is looked for; see
+    `is_assignable`. Raises as `check_expression` does."""
+    checker = _Checker(entity, model, literal, under_grant=False)
+    found = checker.operand(expression)
+    wrong = WrongType(f"{described(found)}, and a value of type {pg_type.name} is looked for.")
+    match found:
+        case Term():
+            if any(relation.many for path in found.paths for relation in path):
+                raise UnsupportedExpression("A collection gives no single value.")
+            operand = found.place(HERE)
+        case syntax.Literal():
+            if not takes_literal(pg_type, found.kind):
+                raise wrong
+            return checker.value(found, pg_type)
+        case syntax.Boolean():
+            operand = Constant(found.value, BOOL)
+        case _:
+            raise wrong
+    if not is_assignable(operand.type, pg_type):
+        raise wrong
+    return operand
 
 
 @dataclass(slots=True)
@@ -198,7 +226,7 @@ class _Checker:
         for one, other in ((left, right), (right, left)):
             if isinstance(other, syntax.PrincipalAttribute) and other.name in LISTS:
                 if operator not in {"=", "!="}:
-                    raise WrongType(f"$_PRINCIPAL.{other.name} is a list: use IN, = or !=.")
+                    raise WrongType(f"{other} is a list: use IN, = or !=.")
                 return self.membership_in_list(one, other, is_in=operator == "=", wanted=wanted)
         if not isinstance(left, Term) and not isinstance(right, Term):
             pg_type = _common_type((left, right))
@@ -224,8 +252,10 @@ class _Checker:
 
                 return self.test((operand,), test, wanted=wanted, where_absent=is_null)
             case syntax.PrincipalAttribute():
+                if operand.claim:
+                    raise WrongType(f"{operand} is a claim: without it nothing holds, so it is not looked for.")
                 if operand.name in LISTS:
-                    raise WrongType(f"$_PRINCIPAL.{operand.name} is a list and never null.")
+                    raise WrongType(f"{operand} is a list and never null.")
                 return IsNull(PrincipalValue(operand.name, INT4), negated=is_null is not wanted)
             case syntax.Null():
                 return ALWAYS if is_null is wanted else NEVER
@@ -239,11 +269,13 @@ class _Checker:
         if isinstance(operand, syntax.Null):
             raise WrongType("null cannot be looked for in a list; use = null.")
         if isinstance(node.items, syntax.PrincipalAttribute):
+            if node.items.claim:
+                return self.membership_in_claim(operand, node.items, is_in=not node.negated, wanted=wanted)
             if node.items.name not in LISTS:
-                raise WrongType(f"$_PRINCIPAL.{node.items.name} is not a list; use =.")
+                raise WrongType(f"{node.items} is not a list; use =.")
             return self.membership_in_list(operand, node.items, is_in=not node.negated, wanted=wanted)
         if isinstance(operand, syntax.PrincipalAttribute) and operand.name in LISTS:
-            raise WrongType(f"$_PRINCIPAL.{operand.name} is a list and cannot be an item of one.")
+            raise WrongType(f"{operand} is a list and cannot be an item of one.")
         items = [self.operand(item) for item in node.items]
         values, terms = _values_of(items), [item for item in items if isinstance(item, Term)]
         if isinstance(operand, Term):
@@ -292,6 +324,24 @@ class _Checker:
         value = self.value(operand, pg_type)
         return AnyOf(value, tuple(self.value(item, pg_type) for item in items), negated=is_in is not wanted)
 
+    def membership_in_claim(
+        self, operand: _Operand, claim: syntax.PrincipalAttribute, *, is_in: bool, wanted: bool
+    ) -> Predicate:
+        """Whether it is in the list that the claim is, each item of which is read as what is looked for."""
+        if isinstance(operand, Term):
+            _require_ordered(operand)
+            items = PrincipalValue("claims", _array_of(literal_type(operand.type, with_decimals=False)), claim.claim)
+
+            def test(bound: Bound) -> Predicate:
+                return AnyOf(operand.place(bound), items, negated=not is_in)
+
+            return self.test((operand,), test, wanted=wanted)
+        if not isinstance(operand, syntax.Literal | syntax.Boolean):
+            raise WrongType(f"{described(operand)} cannot be looked for in {claim}.")
+        pg_type = _common_type((operand,))
+        items = PrincipalValue("claims", _array_of(pg_type), claim.claim)
+        return AnyOf(self.value(operand, pg_type), items, negated=is_in is not wanted)
+
     def membership_in_list(
         self, operand: _Operand, items: syntax.PrincipalAttribute, *, is_in: bool, wanted: bool
     ) -> Predicate:
@@ -299,7 +349,7 @@ class _Checker:
         if isinstance(operand, Term):
             array = _list_type(operand.type, of_texts=of_texts)
             if array is None:
-                raise WrongType(f"{described(operand)} and cannot be looked for in $_PRINCIPAL.{items.name}.")
+                raise WrongType(f"{described(operand)} and cannot be looked for in {items}.")
 
             def test(bound: Bound) -> Predicate:
                 return AnyOf(operand.place(bound), PrincipalValue(items.name, array), negated=not is_in)
@@ -309,7 +359,7 @@ class _Checker:
             isinstance(operand, syntax.PrincipalAttribute) and (of_texts or operand.name in LISTS)
         )
         if wrong or isinstance(operand, syntax.Null):
-            raise WrongType(f"{described(operand)} cannot be looked for in $_PRINCIPAL.{items.name}.")
+            raise WrongType(f"{described(operand)} cannot be looked for in {items}.")
         if isinstance(operand, syntax.Literal) and of_texts and operand.kind != "string":
             raise WrongType("A number cannot be looked for in $_PRINCIPAL.capabilities.")
         value = self.value(operand, TEXT if of_texts else INT8)
@@ -364,6 +414,8 @@ class _Checker:
                     raise wrong
                 wanted_type = pg_type or literal_type(term.type, with_decimals=_has_decimals([node]))
                 return self.value(node, wanted_type)
+            case syntax.PrincipalAttribute() if node.claim:
+                return self.value(node, pg_type or literal_type(term.type, with_decimals=False))
             case syntax.PrincipalAttribute():
                 array = _list_type(term.type, of_texts=False)
                 if array is None or array.element is None:
@@ -379,7 +431,7 @@ class _Checker:
                 coerce = negated(coercer(pg_type)) if node.negative else coercer(pg_type)
                 return self.literal(node.index, node.value, pg_type, coerce)
             case syntax.PrincipalAttribute():
-                return PrincipalValue(node.name, INT4)
+                return PrincipalValue(node.name, pg_type if node.claim else INT4, node.claim)
 
     def test(self, terms: Sequence[Term], test: _Test, *, wanted: bool, where_absent: bool | None = None) -> Predicate:
         """The test of the terms, made where their rows are at hand.
@@ -498,7 +550,7 @@ def _values_of(items: list[_Operand]) -> list[_ValueNode]:
         if isinstance(item, syntax.Null):
             raise WrongType("null cannot be an item of a list; use = null beside it.")
         if isinstance(item, syntax.PrincipalAttribute) and item.name in LISTS:
-            raise WrongType(f"$_PRINCIPAL.{item.name} is a list and cannot be an item of one.")
+            raise WrongType(f"{item} is a list and cannot be an item of one.")
     return [item for item in items if not isinstance(item, Term | syntax.Null)]
 
 
@@ -507,7 +559,12 @@ def _has_decimals(nodes: list[_ValueNode] | list[syntax.Literal]) -> bool:
 
 
 def _common_type(nodes: tuple[_Operand, ...]) -> PgType:
-    """The type in which values meet that no column stands beside: numbers as numeric, strings as text."""
+    """The type in which values meet that no column stands beside: numbers as numeric, strings as text. A claim is read
+    as what it stands beside."""
+    typed = tuple(node for node in nodes if not (isinstance(node, syntax.PrincipalAttribute) and node.claim))
+    if not typed:
+        return TEXT
+    nodes = typed
     booleans = [isinstance(node, syntax.Boolean) for node in nodes]
     if any(booleans):
         if not all(booleans):
@@ -516,6 +573,10 @@ def _common_type(nodes: tuple[_Operand, ...]) -> PgType:
     literals = [node for node in nodes if isinstance(node, syntax.Literal)]
     all_strings = len(literals) == len(nodes) and all(node.kind == "string" for node in literals)
     return TEXT if all_strings else NUMERIC
+
+
+def _array_of(element: PgType) -> PgType:
+    return PgType(f"{element.name}[]", f"_{element.base}", "array", element)
 
 
 def _list_type(pg_type: PgType, *, of_texts: bool) -> PgType | None:

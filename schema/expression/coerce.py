@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Final, Never, cast
 
 from db.catalog import PgType
-from db.errors import InvalidValue
+from db.errors import InvalidValue, PublicError
 from schema.enums import label_of
 from schema.errors import WrongType
 from schema.expression.composite import record_text
@@ -61,6 +61,15 @@ def coercer(pg_type: PgType) -> Coercion:
     """
     coerce = _coercion(pg_type)
     return lambda value: None if value is None else coerce(value)
+
+
+def claim_argument(value: object, pg_type: PgType) -> object:
+    """A claim as a value of the type. None, by which nothing holds, where there is none, or one that does not fit; one
+    value can stand for a list of it."""
+    try:
+        return coercer(pg_type)(value)
+    except PublicError:
+        return None
 
 
 @lru_cache(maxsize=4096)

@@ -61,7 +61,7 @@ items: _LEFT_BRACKET (bit_or (_COMMA bit_or)*)? _RIGHT_BRACKET
     | WORD _LEFT (bit_or (_COMMA bit_or)*)? _RIGHT -> call
     | _LEFT disjunction _RIGHT
     | principal
-principal: _PRINCIPAL _DOT WORD
+principal: _PRINCIPAL _DOT WORD (_DOT WORD)?
 
 %declare _OR _AND NOT COMPARISON IN MATCHING LITERAL TRUE FALSE NULL WORD _PRINCIPAL
 %declare _LEFT _RIGHT _LEFT_BRACKET _RIGHT_BRACKET _COMMA _DOT
@@ -215,12 +215,18 @@ class _Builder(lark.Transformer[lark.Token, Expression]):
     def path(self, children: list[lark.Token]) -> Expression:
         return Path(tuple(_token(child).text for child in children), _token(children[0]).position)
 
-    def principal(self, children: tuple[lark.Token]) -> Expression:
-        word = _token(children[0])
+    def principal(self, children: list[lark.Token]) -> Expression:
+        word, *further = [_token(child) for child in children]
         known: tuple[Attribute, ...] = get_args(Attribute)
         name = word.text.lower()
+        if name == "claims":
+            if not further:
+                raise ExpressionSyntaxError("$_PRINCIPAL.claims needs the name of a claim", word.position)
+            return PrincipalAttribute("claims", word.position, further[0].text)
+        if further:
+            raise ExpressionSyntaxError(f"$_PRINCIPAL.{name} has no parts", further[0].position)
         if name not in known:
-            raise ExpressionSyntaxError(f"$_PRINCIPAL has only {', '.join(known)}", word.position)
+            raise ExpressionSyntaxError(f"$_PRINCIPAL has only {', '.join(known)}, claims", word.position)
         return PrincipalAttribute(name, word.position)
 
     def call(self, children: tuple[lark.Token, *tuple[Expression, ...]]) -> Expression:

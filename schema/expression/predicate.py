@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from db.catalog import PgType
-from schema.principal import Attribute
+from schema.principal import Named
 
 _TEXT: Final = PgType("text", "text")
 
@@ -57,10 +57,12 @@ class Lifted:
 
 @dataclass(frozen=True, slots=True)
 class PrincipalValue:
-    """`$_PRINCIPAL.<attribute>` of whoever calls. `type` is int4 or text, or an array of one of them."""
+    """`$_PRINCIPAL.<attribute>` of whoever calls. `type` is int4 or text, or an array of one of them; that of a claim
+    is whatever it stands beside."""
 
-    attribute: Attribute
+    attribute: Named
     type: PgType
+    claim: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,6 +325,15 @@ class Fenced:
     condition: "Predicate"
 
 
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """At least `least` rows of the same table satisfy `rows` and have the values of this row in `columns`."""
+
+    columns: tuple[ColumnOf, ...]
+    least: int
+    rows: "Predicate"
+
+
 Predicate = (
     Always
     | Never
@@ -339,6 +350,7 @@ Predicate = (
     | Search
     | NotTrue
     | Fenced
+    | Alike
 )
 
 ALWAYS: Final = Always()

@@ -6,7 +6,7 @@ from typing import Literal as OneOf
 from schema.expression.lift import LiteralValue
 from schema.expression.predicate import Comparison as ComparisonOperator
 from schema.expression.predicate import Matching
-from schema.principal import Attribute
+from schema.principal import Named
 
 LiteralKind = OneOf["string", "integer", "decimal"]
 
@@ -46,8 +46,14 @@ class Path:
 
 @dataclass(frozen=True, slots=True)
 class PrincipalAttribute:
-    name: Attribute
+    """`$_PRINCIPAL.name`, or with a claim `$_PRINCIPAL.claims.claim`."""
+
+    name: Named
     position: int
+    claim: str = ""
+
+    def __str__(self) -> str:
+        return f"$_PRINCIPAL.{self.name}.{self.claim}" if self.claim else f"$_PRINCIPAL.{self.name}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,8 +94,9 @@ def flag_term(node: syntax.PrincipalAttribute) -> Term:
 
 def principal_term(node: syntax.PrincipalAttribute) -> Term:
     """An attribute that is a number. Raises WrongType for a list."""
-    if node.name in LISTS:
-        raise WrongType(f"$_PRINCIPAL.{node.name} is a list and cannot be calculated with{at(node.position)}")
+    if node.name in LISTS or node.claim:
+        what = "a claim" if node.claim else "a list"
+        raise WrongType(f"{node} is {what} and cannot be calculated with{at(node.position)}")
     return value_term(PrincipalValue(node.name, INT4), f"$_PRINCIPAL.{node.name}", node.position, integral=True)
 
 
@@ -157,7 +158,7 @@ def described(operand: Term | Untyped) -> str:
         case syntax.Null():
             return "null"
         case syntax.PrincipalAttribute():
-            return f"$_PRINCIPAL.{operand.name}"
+            return str(operand)
 
 
 def named(operand: Term | Untyped) -> str:

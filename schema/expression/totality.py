@@ -11,6 +11,7 @@ from schema.expression.predicate import (
     NEVER,
     RAISING,
     Aggregated,
+    Alike,
     Always,
     And,
     AnyOf,
@@ -77,7 +78,7 @@ def can_raise(predicate: Predicate) -> bool:
         case Search(operand, _, mode):
             # A text may be too long for a tsvector.
             return mode == "raw" or operand.type.base != "tsvector"
-        case NotTrue(operand) | Fenced(_, operand):
+        case Alike(_, _, operand) | NotTrue(operand) | Fenced(_, operand):
             return can_raise(operand)
         case _:
             assert_never(predicate)

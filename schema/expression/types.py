@@ -83,6 +83,18 @@ def is_comparable(left: PgType, right: PgType) -> bool:
     return left.base == right.base or any(left.base in family and right.base in family for family in _FAMILIES)
 
 
+def is_assignable(source: PgType, target: PgType) -> bool:
+    """Whether a value of one type can stand for one of the other: where it does not fit, for null."""
+    if "enum" in (source.kind, target.kind) or "array" in (source.kind, target.kind):
+        return source.name == target.name
+    numbers = INTEGERS | {"numeric"}
+    return (
+        source.base == target.base
+        or (is_text(source) and is_text(target))
+        or (source.base in numbers and target.base in numbers)
+    )
+
+
 def takes_literal(pg_type: PgType, kind: LiteralKind) -> bool:
     """Whether a literal of this kind can become a value of the type. A quoted one can become anything."""
     return kind == "string" or (pg_type.kind != "enum" and pg_type.base in _TAKES_NUMBERS)

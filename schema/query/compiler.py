@@ -17,7 +17,7 @@ from graphql import (
 from db.errors import ConstraintViolated
 from db.sql import Statement
 from schema.bounded import Bounded
-from schema.expression.coerce import coercer
+from schema.expression.coerce import claim_argument, coercer
 from schema.expression.lift import lift
 from schema.expression.predicate import ComposedValue, Constant, CursorValue, Lifted, PrincipalValue, VariableValue
 from schema.principal import Principal
@@ -40,6 +40,7 @@ from schema.query.plan import (
 )
 from schema.query.planning.context import Grants
 from schema.query.planning.operation import plan_operation
+from schema.query.planning.time_limits import TimingGrants
 from schema.query.rendering.context import Rendering
 from schema.query.rendering.rows import render_writes
 from schema.query.rendering.statement import render_mutation, render_query
@@ -90,6 +91,7 @@ class Compiled:
     fields: tuple[MutationField, ...] = ()
     tell: Callable[[ConstraintViolated], ConstraintViolated] | None = None
     is_dry_run: bool = False
+    max_seconds: float | None = None
 
     def bind(self, variables: Variables, principal: Principal) -> list[object]:
         """The arguments of `statement` for one request. Raises WrongType and its like for values that do not fit."""
@@ -168,7 +170,8 @@ class RoleView:
         def introspect(key: str, nodes: Sequence[FieldNode]) -> str:
             return introspection_json(self._introspect, prepared, key, nodes, variables)
 
-        plan = plan_operation(prepared.operation, prepared.fragments, self.schema, self._grants, variables, introspect)
+        grants = TimingGrants(self._grants)
+        plan = plan_operation(prepared.operation, prepared.fragments, self.schema, grants, variables, introspect)
         if plan.operation == "mutation":
             fields = tuple(self._mutation_field(output.key, output.node) for output in plan.outputs)
             return Compiled(
@@ -176,12 +179,14 @@ class RoleView:
                 fields=fields,
                 tell=lambda error: told(error, self.schema),
                 is_dry_run=any(each.name.value == DRY_RUN.name for each in prepared.operation.directives or ()),
+                max_seconds=grants.max_seconds,
             )
         if all(isinstance(output.node, Fixed) for output in plan.outputs):
             texts = {output.key: output.node.json for output in plan.outputs if isinstance(output.node, Fixed)}
             return Compiled(plan, fixed=b'{"data":{' + _members(texts) + b"}}")
         statement = render_query(plan, self.schema.model)
-        return Compiled(plan, statement=statement, binders=_binders(statement, self._cursors))
+        binders = _binders(statement, self._cursors)
+        return Compiled(plan, statement=statement, binders=binders, max_seconds=grants.max_seconds)
 
     def _mutation_field(self, key: str, node: object) -> MutationField:
         match node:
@@ -256,9 +261,8 @@ def _binder(source: Hashable, cursors: CursorKey) -> Binder:
             return lambda _variables, _principal, _: value
         case Lifted(index, _, coerce, name):
             return lambda variables, _principal, _: coerce(lift(str(variables[name])).literals[index])
-        case PrincipalValue(attribute, kind):
-            coerce_attribute = coercer(kind)
-            return lambda _variables, principal, _: coerce_attribute(principal.attribute(attribute))
+        case PrincipalValue():
+            return _principal_binder(source)
         case VariableValue((str(name),), _, coerce):
             return lambda variables, _principal, _: _coerced(coerce, variables.get(name))
         case VariableValue(path, _, coerce):
@@ -281,6 +285,14 @@ def _binder(source: Hashable, cursors: CursorKey) -> Binder:
             return lambda _variables, _principal, _: pad
         case _:
             raise TypeError(source)
+
+
+def _principal_binder(source: PrincipalValue) -> Binder:
+    attribute, kind, claim = source.attribute, source.type, source.claim
+    if attribute == "claims":
+        return lambda _variables, principal, _: claim_argument(principal.claims.get(claim), kind)
+    coerce = coercer(kind)
+    return lambda _variables, principal, _: coerce(principal.attribute(attribute))
 
 
 def _coerced(coerce: Callable[[object], object], value: object) -> object:

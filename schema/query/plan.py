@@ -175,7 +175,7 @@ class Read:
 
     `relation` leads here from the parent's row, over junction rows that satisfy `via`; a to-one read gives an object
     or null. `key` picks a row by its key. Of rows that are equal in `distinct_on` the first in order is taken.
-    With `call` they are the rows that a function gives."""
+    With `call` they are the rows that a function gives. More than `max_rows` stop the operation."""
 
     entity: Entity
     grant: Predicate
@@ -191,6 +191,7 @@ class Read:
     distinct_on: tuple[Column, ...] = ()
     keyset: Keyset | None = None
     call: "Call | KeptRows | None" = None
+    max_rows: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,7 +338,8 @@ class GroupOrder:
 @dataclass(frozen=True, slots=True)
 class Groups:
     """The rows of a summary in groups. `zone` is the time zone of buckets. Of the groups those that satisfy `having`,
-    which knows the measures of `tested` as columns h0, h1 …, then ordered, then cut."""
+    which knows the measures of `tested` as columns h0, h1 …, then ordered, then cut. More than `max_rows` stop the
+    operation."""
 
     groupings: tuple[Grouping, ...]
     outputs: tuple[SummaryOutput, ...]
@@ -347,15 +349,17 @@ class Groups:
     order: tuple[GroupOrder, ...] = ()
     limit: Argument | None = None
     offset: Argument | None = None
+    max_rows: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
     """What is asked about a set of rows. Measures and groups are of all the rows that `rows` chooses, whatever its
-    order and page; each read among the outputs is of the page."""
+    order and page; each read among the outputs is of the page, and what is told of the page is of `page`."""
 
     rows: Read
     outputs: tuple[SummaryOutput, ...]
+    page: Read
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,11 +20,15 @@ class Transaction(Protocol):
 
 
 class Database(Protocol):
-    async def fetch_text(self, text: str, arguments: Sequence[object], /) -> bytes: ...
+    async def fetch_text(
+        self, text: str, arguments: Sequence[object], /, *, max_seconds: float | None = None
+    ) -> bytes: ...
 
     async def write_text(self, text: str, arguments: Sequence[object], /) -> bytes | None: ...
 
-    def transaction(self, *, commit: bool = True) -> AbstractAsyncContextManager[Transaction]: ...
+    def transaction(
+        self, *, commit: bool = True, max_seconds: float | None = None
+    ) -> AbstractAsyncContextManager[Transaction]: ...
 
 
 class RowNotFound(OperationError):
@@ -54,6 +58,15 @@ class PreconditionFailed(OperationError):
         super().__init__(f"The row in {target} has changed in the meantime.")
 
 
+class RowLimitExceeded(OperationError):
+    """A list would have more rows than rules let the caller read at once."""
+
+    code = "ROW_LIMIT_EXCEEDED"
+
+    def __init__(self) -> None:
+        super().__init__("A list has more rows than you may read at once. Ask for fewer, with limit or first.")
+
+
 async def run_operation(
     compiled: Compiled,
     database: Database,
@@ -69,12 +82,18 @@ async def run_operation(
     if compiled.fixed is not None:
         return compiled.fixed
     if compiled.statement is not None:
-        return await database.fetch_text(compiled.statement.text, compiled.bind(variables, principal))
-    if record is None and not compiled.is_dry_run and (alone := _only_step(compiled)) is not None:
+        try:
+            return await database.fetch_text(
+                compiled.statement.text, compiled.bind(variables, principal), max_seconds=compiled.max_seconds
+            )
+        except Stopped as stopped:
+            raise RowLimitExceeded from stopped
+    is_plain = record is None and not compiled.is_dry_run and compiled.max_seconds is None
+    if is_plain and (alone := _only_step(compiled)) is not None:
         json = await _run_alone(compiled, alone, database, variables, principal)
         return b'{"data":{"' + compiled.fields[0].key.encode() + b'":' + json + b"}}"
     members: list[bytes] = []
-    async with database.transaction(commit=not compiled.is_dry_run) as transaction:
+    async with database.transaction(commit=not compiled.is_dry_run, max_seconds=compiled.max_seconds) as transaction:
         for field in compiled.fields:
             with _told(compiled, field):
                 json = await _run_field(field, transaction, variables, principal)
@@ -153,6 +172,8 @@ def refusal(stopped: Stopped, step: Step, field: MutationField) -> OperationErro
             return TooManyRows(target)
         case "changed":
             return PreconditionFailed(target)
+        case "rows":
+            return RowLimitExceeded()
         case _:
             return PolicyViolated(step.capability or field.capability, target)
 

@@ -25,7 +25,7 @@ from schema.expression.predicate import (
     any_of,
 )
 from schema.grants import Grant, GrantPart
-from schema.policy import compile_control_policy
+from schema.policy import AGGREGATE, COMPARE, compile_control_policy
 from schema.principal import Principal
 from schema.roles_pbac.control_model import (
     AUDIT,
@@ -64,7 +64,9 @@ class ControlGrants:
     principal: Principal
 
     def grant(self, table: TableName, capability: str, /) -> Predicate:
-        return self.policy.grant(self.principal, table, capability)
+        # Whoever sees roles, classes or rules may also count them.
+        granted = "select" if capability in (AGGREGATE, COMPARE) else capability
+        return self.policy.grant(self.principal, table, granted)
 
     def get_grant(self, table: TableName, capability: str, /) -> Grant:
         return Grant((GrantPart(self.grant(table, capability)),))

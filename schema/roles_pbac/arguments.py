@@ -5,13 +5,15 @@ from datetime import UTC, datetime
 
 from db.errors import InvalidValue
 from db.sql import Statement
-from schema.expression.predicate import Constant, Lifted
+from schema.expression.predicate import Constant, Lifted, PrincipalValue
 
 
 def timed(statement: Statement, arguments: Sequence[object]) -> list[object]:
     """The arguments, with moments that are no texts. Raises InvalidValue."""
     return [
-        _moment(value) if isinstance(source, Constant | Lifted) and source.type.base == "timestamptz" else value
+        _moment(value)
+        if isinstance(source, Constant | Lifted | PrincipalValue) and source.type.base == "timestamptz"
+        else value
         for source, value in zip(statement.sources, arguments, strict=True)
     ]
 

@@ -5,11 +5,14 @@ on the wire. The names of the three that rules can have as targets are the targe
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
 from db.catalog import Column, PgType, Table, TableName
-from schema.model import Entity, Junction, Model, Relation
+from schema.expression.predicate import AnyOf, ColumnOf, Compare, Constant, PrincipalValue, any_of
+from schema.grants import ColumnView
+from schema.model import Entity, Junction, Model, Relation, Sight, Sights
 
 INTEGER: Final = PgType("integer", "int4")
 BIGINT: Final = PgType("bigint", "int8")
@@ -120,6 +123,11 @@ def build_control_model() -> Model:
                 "masks": JSONB,
                 "valid_from": TIMESTAMP,
                 "valid_until": TIMESTAMP,
+                "aggregates": TEXT,
+                "min_group_size": INTEGER,
+                "group_columns": TEXTS,
+                "max_rows": INTEGER,
+                "max_seconds": DOUBLE,
             },
         ),
         entity(
@@ -182,9 +190,30 @@ def build_control_model() -> Model:
             relations=[Relation("tenant", TENANTS, ("tenantid",), ("tenantid",), many=False)],
         ),
     ]
+    whole = _model(entities)
+    return _model([_with_claims(each, whole) if each.name == "role" else each for each in entities])
+
+
+def _model(entities: list[Entity]) -> Model:
     return Model(
         entities=MappingProxyType({each.name: each for each in entities}),
         by_table=MappingProxyType({each.table.name: each for each in entities}),
+    )
+
+
+def _with_claims(role: Entity, whole: Model) -> Entity:
+    """The roles with what is seen of their claims: one's own, and by root and administrators all. Whoever may see a
+    role need not know what root says of it."""
+    claims = Column("claims", JSONB)
+    sees = any_of(
+        Compare(ColumnOf("roleid", INTEGER), "=", PrincipalValue("roleid", INTEGER)),
+        AnyOf(Constant("admin", TEXT), PrincipalValue("capabilities", TEXTS)),
+    )
+    sight = Sight("seen_claims", claims, ColumnView(sees))
+    return replace(
+        role,
+        columns=MappingProxyType({**role.columns, "claims": replace(claims, name=sight.name)}),
+        sights=Sights(whole, (sight,)),
     )
 
 

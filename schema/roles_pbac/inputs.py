@@ -17,6 +17,9 @@ class RoleInput:
     capabilities: list[str | None] | None = strawberry.UNSET
     deleted: bool | None = strawberry.UNSET
     password: str | None = strawberry.UNSET
+    claims: GenericScalar | None = strawberry.field(
+        default=strawberry.UNSET, description="What rules know of the role by `$_PRINCIPAL.claims`. Root alone sets it."
+    )
 
 
 @strawberry.input(name="role_classInput")
@@ -48,13 +51,30 @@ class PolicyRuleInput:
         default=strawberry.UNSET, description="Values by column that are stored where none is given."
     )
     masks: GenericScalar | None = strawberry.field(
-        default=strawberry.UNSET, description="By column how it is masked: `mask`, `unless` and `text`."
+        default=strawberry.UNSET,
+        description="By column how it is masked: `mask`, `unless` or `when`, `text` or `value`.",
     )
     valid_from: DateTime | None = strawberry.field(
         default=strawberry.UNSET, description="The moment from which on the rule counts."
     )
     valid_until: DateTime | None = strawberry.field(
         default=strawberry.UNSET, description="The moment from which on it counts no more."
+    )
+    aggregates: str | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="`none`: its rows are in no aggregate; `only`: they are in nothing else; `also`, or null: in both.",
+    )
+    min_group_size: int | None = strawberry.field(
+        default=strawberry.UNSET, description="How many rows are alike where rows are in aggregates `only`."
+    )
+    group_columns: list[str | None] | None = strawberry.field(
+        default=strawberry.UNSET, description="The columns in which they are alike, and by which they can be picked."
+    )
+    max_rows: int | None = strawberry.field(
+        default=strawberry.UNSET, description="How many rows a list can have at most."
+    )
+    max_seconds: float | None = strawberry.field(
+        default=strawberry.UNSET, description="How long an operation can take at most."
     )
 
 

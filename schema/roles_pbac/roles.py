@@ -6,7 +6,7 @@ import strawberry
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.hierarchy import list_ancestors
-from db.records import Role
+from db.records import Claims, Role
 from db.roles import (
     UNCHANGED,
     RoleChanges,
@@ -21,6 +21,7 @@ from db.roles import (
 from db.sessions import end_sessions_of_role
 from schema.principal import NORMAL_CAPABILITIES
 from schema.roles_pbac import rights
+from schema.roles_pbac.claims import read_claims
 from schema.roles_pbac.context import ControlContext
 from schema.roles_pbac.control_model import ROLE_CLASSES, ROLES
 from schema.roles_pbac.errors import BadInput, NoSuchRow, RoleProtected, WrongTenant
@@ -41,6 +42,7 @@ class WantedRole:
     capabilities: frozenset[str] | None
     deleted: bool | None
     password: str | None
+    claims: Claims | None | Unchanged = UNCHANGED
 
 
 def read_role_input(context: ControlContext, given: RoleInput) -> WantedRole:
@@ -60,6 +62,7 @@ def read_role_input(context: ControlContext, given: RoleInput) -> WantedRole:
         capabilities=capabilities,
         deleted=given.deleted if is_given(given.deleted) else None,
         password=password,
+        claims=UNCHANGED if given.claims is strawberry.UNSET else read_claims(context.principal, given.claims),
     )
 
 
@@ -87,6 +90,7 @@ async def create_role(context: ControlContext, given: RoleInput) -> int:
             capabilities=capabilities,
             class_ids=wanted.class_ids or frozenset(),
             password_hash=password_hash,
+            claims=None if wanted.claims is UNCHANGED else wanted.claims,
         )
         if wanted.deleted:
             await set_deleted(connection, context.tenant.tenant_id, role.role_id, deleted=True)
@@ -164,6 +168,7 @@ async def _store(context: ControlContext, connection: AsyncConnection, role: Rol
         # A role is also in classes that roles above it hand on, and does not join those by itself for being named.
         class_ids=None if wanted.class_ids == role.class_ids else wanted.class_ids,
         deleted=wanted.deleted,
+        claims=wanted.claims,
     )
     await update_role(connection, tenant_id, role.role_id, changes)
     if wanted.password is not None:

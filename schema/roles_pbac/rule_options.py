@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TypeVar, cast
+from typing import Final, TypeVar, cast
 
 import strawberry
 
@@ -13,6 +13,12 @@ from schema.roles_pbac.inputs import PolicyRuleInput
 from schema.roles_pbac.keys import listed
 
 Read = TypeVar("Read")
+
+MIN_GROUP_SIZE: Final = 2
+MIN_SECONDS: Final = 0.01
+MAX_SECONDS: Final = 3_600
+_AGGREGATES: Final = ("none", "also", "only")
+_MASK_MEMBERS: Final = ("mask", "unless", "text", "when", "value")
 
 
 def read_options(given: PolicyRuleInput, before: RuleOptions) -> RuleOptions:
@@ -26,9 +32,19 @@ def read_options(given: PolicyRuleInput, before: RuleOptions) -> RuleOptions:
         masks=_read(given.masks, before.masks, _masks) or (),
         valid_from=_read(given.valid_from, before.valid_from, _moment),
         valid_until=_read(given.valid_until, before.valid_until, _moment),
+        aggregates=_read(given.aggregates, before.aggregates, _aggregates),
+        min_group_size=_read(given.min_group_size, before.min_group_size, _group_size),
+        group_columns=_read(given.group_columns, before.group_columns, _names),
+        max_rows=_read(given.max_rows, before.max_rows, _max_rows),
+        max_seconds=_read(given.max_seconds, before.max_seconds, _max_seconds),
     )
     if options.valid_from and options.valid_until and options.valid_until <= options.valid_from:
         raise BadInput("A rule ends after it begins.")
+    if (options.aggregates == "only") is not (options.min_group_size is not None):
+        # Whoever reads rows can count them, and without a size groups of one row are rows.
+        raise BadInput("min_group_size goes with aggregates 'only', and these with it.")
+    if options.group_columns is not None and options.aggregates != "only":
+        raise BadInput("group_columns go with aggregates 'only'.")
     return options
 
 
@@ -55,17 +71,46 @@ def _masks(given: object) -> tuple[ColumnMask, ...]:
 
 
 def _mask(column: str, mask: Mapping[str, object]) -> ColumnMask:
-    kind, unless, text = (mask.get(name, "") for name in ("mask", "unless", "text"))
-    known = mask.keys() <= {"mask", "unless", "text"}
-    if not known or not (isinstance(kind, str) and isinstance(unless, str) and isinstance(text, str)):
-        raise BadInput(f"The mask of column {column!r} has members 'mask', 'unless' and 'text', all of them texts.")
-    return ColumnMask(column, kind, unless, text)
+    values = [mask.get(name, "") for name in _MASK_MEMBERS]
+    texts = [value for value in values if isinstance(value, str)]
+    if not mask.keys() <= set(_MASK_MEMBERS) or len(texts) != len(values):
+        raise BadInput(f"The mask of column {column!r} has members {', '.join(_MASK_MEMBERS)}, all of them texts.")
+    read = ColumnMask(column, *texts)
+    if read.unless.strip() and read.when.strip():
+        raise BadInput(f"The mask of column {column!r} has `unless` or `when`, not both.")
+    if (read.kind == "expression") is not bool(read.value.strip()):
+        raise BadInput(f"The mask of column {column!r} has a `value` where it is an 'expression', and only there.")
+    return read
 
 
 def _object(given: object) -> dict[str, object]:
     if not isinstance(given, dict):
         raise BadInput("Presets and masks are objects with a member for each column.")
     return cast("dict[str, object]", given)
+
+
+def _aggregates(given: object) -> str | None:
+    if given not in _AGGREGATES:
+        raise BadInput(f"aggregates is one of {', '.join(_AGGREGATES)}.")
+    return None if given == "also" else str(given)
+
+
+def _group_size(given: object) -> int:
+    if not isinstance(given, int) or given < MIN_GROUP_SIZE:
+        raise BadInput(f"min_group_size is at least {MIN_GROUP_SIZE}.")
+    return given
+
+
+def _max_rows(given: object) -> int:
+    if not isinstance(given, int) or given < 1:
+        raise BadInput("max_rows is at least 1.")
+    return given
+
+
+def _max_seconds(given: object) -> float:
+    if not isinstance(given, int | float) or not MIN_SECONDS <= given <= MAX_SECONDS:
+        raise BadInput(f"max_seconds is between {MIN_SECONDS} and {MAX_SECONDS}.")
+    return float(given)
 
 
 def _moment(given: object) -> datetime:

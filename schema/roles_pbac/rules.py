@@ -1,18 +1,23 @@
 """Creating, changing and deleting policy rules: what the mutations of that name do."""
 
 import strawberry
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.records import NO_OPTIONS, Rule
-from db.rules import RuleChanges, delete_rule, find_rule, insert_rule, update_rule
+from db.rules import RuleChanges, delete_rule, find_rule, insert_rule, list_rules, update_rule
+from schema.policy import compile_control_policy, compile_policy
 from schema.roles_pbac import rights
+from schema.roles_pbac.access import VIEW_CAPABILITIES
 from schema.roles_pbac.context import ControlContext
-from schema.roles_pbac.control_model import POLICY_RULES
-from schema.roles_pbac.errors import BadInput, NoSuchRow
+from schema.roles_pbac.control_model import CONTROL_MODEL, POLICY_RULES
+from schema.roles_pbac.errors import BadInput, NoSuchRow, RuleRefused
+from schema.roles_pbac.holdings import Holdings
 from schema.roles_pbac.inputs import PolicyRuleInput
 from schema.roles_pbac.keys import is_given, listed, parse_keys, required
 from schema.roles_pbac.rows import require_after, require_before
 from schema.roles_pbac.rule_options import read_options
 from schema.roles_pbac.targets import check_rule
+from schema.validity import is_in_force
 
 
 async def create_rule(context: ControlContext, given: PolicyRuleInput) -> int:
@@ -20,6 +25,7 @@ async def create_rule(context: ControlContext, given: PolicyRuleInput) -> int:
     grant = context.policy.grant(context.principal, POLICY_RULES, "create_rule")
     wanted = await read_rule_input(context, given, None)
     async with context.transaction.change() as connection:
+        await _check_held(context, connection, wanted)
         rule = await insert_rule(
             connection,
             tenant_id=context.tenant.tenant_id,
@@ -44,7 +50,9 @@ async def change_rule(context: ControlContext, rule_id: int, given: PolicyRuleIn
         before = await find_rule(connection, context.tenant.tenant_id, rule_id)
         if before is None:
             raise NoSuchRow("policy_rule", rule_id)
+        _check_may_take_away(context)
         wanted = await read_rule_input(context, given, before)
+        await _check_held(context, connection, wanted)
         await update_rule(
             connection,
             context.tenant.tenant_id,
@@ -66,6 +74,7 @@ async def remove_rule(context: ControlContext, rule_id: int) -> None:
     grant = context.policy.grant(context.principal, POLICY_RULES, "delete_rule")
     async with context.transaction.change() as connection:
         await require_before(context, connection, POLICY_RULES, rule_id, grant)
+        _check_may_take_away(context)
         await delete_rule(connection, context.tenant.tenant_id, rule_id)
 
 
@@ -95,8 +104,36 @@ def wanted_rule(tenant_id: int, given: PolicyRuleInput, before: Rule | None) -> 
         raise BadInput("A rule needs at least one capability.")
     if not wanted.targets:
         raise BadInput("A rule needs at least one target.")
+    if wanted.options.aggregates == "only" and wanted.capabilities - {"select"}:
+        raise BadInput("A rule for aggregates only grants select, and nothing else.")
     rights.check_known(wanted.capabilities)
     return wanted
+
+
+async def _check_held(context: ControlContext, connection: AsyncConnection, wanted: Rule) -> None:
+    """Nothing, where the principal holds what the rule would grant, by the rules as they are stored now. Raises
+    GrantNotHeld."""
+    principal, tenant = context.principal, context.tenant
+    if principal.bypasses_policy:
+        return
+    stored = await list_rules(connection, tenant.tenant_id)
+    rules = [rule for rule in stored if is_in_force(rule, context.now)]
+    model = await context.lent.tenant_model()
+    made = compile_policy([wanted], model, tenant_id=tenant.tenant_id)
+    policy = compile_policy(rules, model, tenant_id=tenant.tenant_id, choice=tenant.rule_choice)
+    for rule, target, part in made.parts:
+        Holdings(principal, policy, model).check(rule, target, part)
+    made = compile_control_policy([wanted], CONTROL_MODEL, tenant_id=tenant.tenant_id)
+    policy = compile_control_policy(rules, CONTROL_MODEL, tenant_id=tenant.tenant_id, choice=tenant.rule_choice)
+    for rule, target, part in made.parts:
+        Holdings(principal, policy, CONTROL_MODEL).check(rule, target, part, VIEW_CAPABILITIES[target])
+
+
+def _check_may_take_away(context: ControlContext) -> None:
+    """Where the most specific rule counts, one that is gone uncovers others, which may grant more. Raises
+    RuleRefused."""
+    if context.tenant.rule_choice == "most_specific" and not context.principal.bypasses_policy:
+        raise RuleRefused("Where the most specific rule counts, rules are changed by root and administrators alone.")
 
 
 def _text(given: object, before: str) -> str:

@@ -55,6 +55,7 @@ class Role:
     parent: "Role | None" = column()
     password_createtime: DateTime = column()
     password_setby: int = column()
+    claims: GenericScalar | None = column()
 
 
 @strawberry.type(name="role_class", description="A mix-in that rules can be scoped to.")
@@ -97,6 +98,11 @@ class PolicyRule:
     masks: GenericScalar | None = column()
     valid_from: DateTime | None = column()
     valid_until: DateTime | None = column()
+    aggregates: str | None = column()
+    min_group_size: int | None = column()
+    group_columns: list[str | None] | None = column()
+    max_rows: int | None = column()
+    max_seconds: float | None = column()
 
 
 @strawberry.type(name="tenant", description="Roles, classes, rules, and the one database that they guard.")

@@ -86,7 +86,37 @@ def test_a_refused_change_is_told(house: House) -> None:
     house.control_refused(member, CREATE_ROLE, {"i": {"tenantid": house.tenant_id, "login": "x", "name": "X"}})
 
     [refused] = entries(house, "action = 'refused'")
-    assert (refused["roleid"], refused["after"]) == (member.role_id, {"field": "create_role", "code": "ACCESS_DENIED"})
+    assert refused["roleid"] == member.role_id
+    assert refused["after"] == {
+        "field": "create_role",
+        "code": "ACCESS_DENIED",
+        "refusal": "No policy rule allows create_role on roles_pbac.roles.",
+    }
+
+
+def test_what_is_refused_on_query_is_told_and_floods_nothing(house: House) -> None:
+    member, other = house.member(*NORMAL_CAPABILITIES), house.member(*NORMAL_CAPABILITIES)
+    house.rule(["select", "insert"], "note", "size < 15", to=[member, other], max_rows=1)
+    create = "mutation ($i: noteInput) { create_note(input: $i) { id } }"
+
+    for number in range(20):
+        given = {"id": 100 + number, "body": "a secret value", "size": 50}
+        assert house.code(member, create, {"i": given}) == "POLICY_VIOLATED"
+    assert house.code(other, create, {"i": {"id": 9, "body": "a secret value", "size": 50}}) == "POLICY_VIOLATED"
+    house.ask(member, create, {"i": {"id": 9, "body": "x", "size": 1}})
+    for _ in range(3):
+        assert house.code(member, "{ note { id } }") == "ROW_LIMIT_EXCEEDED"
+    # What is a mistake as far as anybody can tell is none.
+    house.refused(member, "{ nothing { id } }")
+
+    told = [(each["roleid"], each["kind"], each["after"]["code"]) for each in entries(house, "action = 'refused'")]
+    assert told == [
+        (member.role_id, "query", "POLICY_VIOLATED"),
+        (other.role_id, "query", "POLICY_VIOLATED"),
+        (member.role_id, "query", "ROW_LIMIT_EXCEEDED"),
+    ]
+    assert entries(house, "action = 'refused'")[0]["after"]["field"] == "create_note"
+    assert "a secret value" not in str(entries(house, "action = 'refused'"))
 
 
 def test_the_operators_changes_have_no_role(house: House) -> None:

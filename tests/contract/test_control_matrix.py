@@ -189,6 +189,9 @@ def the_caller(house: House, caller: str, capability: str | None) -> Member:
     if capability and caller != "without rule":
         target = TARGETS[capability.partition("_")[2]]
         house.rule(capability, target, to=who)
+        if target == "roles_pbac.policy_rules":
+            # Nobody grants what it does not hold.
+            house.rule("select", "note", to=who)
     return who
 
 

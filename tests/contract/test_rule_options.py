@@ -344,7 +344,7 @@ def test_a_rule_counts_within_its_period_alone(house: House, member: Member) -> 
         {"masks": {"body": {"mask": "blur"}}},
         {"masks": {"size": {"mask": "hash"}}},
         {"masks": {"body": {"mask": "null", "unless": "nope = 1"}}},
-        {"masks": {"body": {"mask": "null", "when": "size = 1"}}},
+        {"masks": {"body": {"mask": "null", "where": "size = 1"}}},
         {"valid_from": "soon"},
         {"valid_from": "2026-01-02T00:00:00Z", "valid_until": "2026-01-01T00:00:00Z"},
     ],

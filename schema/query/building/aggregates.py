@@ -25,6 +25,7 @@ from graphql import (
 )
 
 from db.catalog import Column, PgType, Table, TableName
+from schema.aggregate_view import AggregateView
 from schema.expression.types import INT8
 from schema.model import Entity, Model, Relation
 from schema.query.building.arguments import function_fields, list_arguments
@@ -69,59 +70,64 @@ _BUCKETS: Final[Mapping[str, tuple[str, ...]]] = {
 
 
 class AggregateTypes:
-    """The types under `Aggregates` for those tables that are `readable`. Fields are thunks: nothing recurses."""
+    """The types under `Aggregates` for those tables that have a view. Fields are thunks: nothing recurses."""
 
     def __init__(
         self,
         model: Model,
-        readable: Iterable[Entity],
+        views: Iterable[AggregateView],
         may_follow: Callable[[Relation], bool],
-        rows: Callable[[Entity], GraphQLObjectType],
+        rows: Callable[[Entity], GraphQLObjectType | None],
         row_arguments: RowArguments,
         value_types: ValueTypes,
     ) -> None:
         self._model = model
-        self._readable = {field_name(model, entity): entity for entity in readable}
+        self._views = {view.whole.table.name: view for view in views}
+        self._fields = {field_name(model, view.whole): view for view in self._views.values()}
         self._may_follow = may_follow
         self._rows = rows
         self._row_arguments = row_arguments
         self._value_types = value_types
         self._types: dict[str, GraphQLNamedType] = {}
-        for entity in self._readable.values():
-            for ending in _endings(entity):
-                self._make(entity, ending)
+        for view in self._views.values():
+            for ending in _endings(view):
+                self._make(view, ending)
 
     @property
     def types(self) -> list[GraphQLNamedType]:
         return list(self._types.values())
 
     @property
-    def fields(self) -> Mapping[str, Entity]:
+    def fields(self) -> Mapping[str, AggregateView]:
         """The tables by the names of their fields under `Aggregates`."""
-        return self._readable
+        return self._fields
 
     def root(self) -> GraphQLObjectType:
         fields = function_fields()
-        for name, entity in self._readable.items():
-            kind = self._object(entity, "aggregates")
+        for name, view in self._fields.items():
+            kind = self._object(view.whole, "aggregates")
             fields[name] = GraphQLField(
                 GraphQLNonNull(kind),
-                args={**list_arguments(), **self._row_arguments.of(entity)},
-                description=f"About all rows of {entity.name} that the arguments choose.",
+                # A type without any fields would be none.
+                args={**list_arguments(), **self._row_arguments.of(view.asked)} if view.asked.columns else {},
+                description=f"About all rows of {view.whole.name} that the arguments choose.",
             )
         return GraphQLObjectType("Aggregates", fields)
 
-    def _make(self, entity: Entity, ending: str) -> None:
+    def _make(self, view: AggregateView, ending: str) -> None:
+        entity = view.whole
         name = type_name(self._model, entity, ending)
         match ending:
             case "aggregates":
-                made = GraphQLObjectType(name, lambda: self._aggregates(entity))
+                made = GraphQLObjectType(name, lambda: self._aggregates(view))
             case "group":
-                made = GraphQLObjectType(name, lambda: self._group(entity), description="Rows with one key in common.")
+                made = GraphQLObjectType(name, lambda: self._group(view), description="Rows with one key in common.")
             case "key":
-                made = GraphQLObjectType(name, lambda: self._key(entity), description="What the rows have in common.")
+                made = GraphQLObjectType(
+                    name, lambda: self._key(view.groups), description="What the rows have in common."
+                )
             case "grouping":
-                made = GraphQLInputObjectType(name, lambda: self._grouping(entity))
+                made = GraphQLInputObjectType(name, lambda: self._grouping(view.groups))
             case "having":
                 made = GraphQLInputObjectType(name, lambda: self._having(entity))
             case "sorting":
@@ -135,20 +141,22 @@ class AggregateTypes:
         assert isinstance(found, GraphQLObjectType)
         return found
 
-    def _aggregates(self, entity: Entity) -> dict[str, GraphQLField]:
-        fields = self._measures(entity)
-        if groupable(entity):
+    def _aggregates(self, view: AggregateView) -> dict[str, GraphQLField]:
+        entity = view.whole
+        fields = self._measures(view)
+        if groupable(view.groups):
             fields["groups"] = GraphQLField(
                 _list_of(self._object(entity, "group")),
                 args=self._group_arguments(entity),
                 description="The rows in groups, each with what its rows have in common.",
             )
-        fields["nodes"] = GraphQLField(_list_of(self._rows(entity)), description="The rows of the page.")
-        fields["page_info"] = GraphQLField(GraphQLNonNull(self._page_info()))
+        if (rows := self._rows(entity)) is not None:
+            fields["nodes"] = GraphQLField(_list_of(rows), description="The rows of the page.")
+            fields["page_info"] = GraphQLField(GraphQLNonNull(self._page_info()))
         return fields
 
-    def _group(self, entity: Entity) -> dict[str, GraphQLField]:
-        return {"key": GraphQLField(GraphQLNonNull(self._object(entity, "key"))), **self._measures(entity)}
+    def _group(self, view: AggregateView) -> dict[str, GraphQLField]:
+        return {"key": GraphQLField(GraphQLNonNull(self._object(view.whole, "key"))), **self._measures(view)}
 
     def _input(self, entity: Entity, ending: str) -> GraphQLInputObjectType:
         found = self._types[type_name(self._model, entity, ending)]
@@ -174,8 +182,9 @@ class AggregateTypes:
             "offset": GraphQLArgument(GraphQLInt, description="How many groups to pass over first."),
         }
 
-    def _measures(self, entity: Entity) -> dict[str, GraphQLField]:
-        fields = {"count": self._count(entity)}
+    def _measures(self, view: AggregateView) -> dict[str, GraphQLField]:
+        entity = view.whole
+        fields = {"count": self._count(view.asked)}
         for ending, functions in MEASURES.items():
             if not measurable(entity, functions[0]):
                 continue
@@ -283,7 +292,11 @@ class AggregateTypes:
     def _related(self, entity: Entity) -> Iterable[tuple[str, Entity]]:
         for name, relation in entity.relations.items():
             target = self._model.by_table.get(relation.target)
-            if not relation.many and target is not None and self._may_follow(relation) and groupable(target):
+            if relation.many or target is None or not self._may_follow(relation) or not groupable(target):
+                continue
+            # Elsewhere a table with rows for aggregates only is as its lists are.
+            view = self._views.get(target.table.name)
+            if view is not None and view.whole is target:
                 yield name, target
 
     def _bucket(self, column: Column) -> GraphQLEnumType:
@@ -360,7 +373,8 @@ def _kind_name(kind: PgType) -> str:
     return scalar.name
 
 
-def _endings(entity: Entity) -> list[str]:
+def _endings(view: AggregateView) -> list[str]:
+    entity = view.whole
     measured = [
         ending
         for ending, functions in MEASURES.items()
@@ -369,7 +383,7 @@ def _endings(entity: Entity) -> list[str]:
     return [
         "aggregates",
         *measured,
-        *(("group", "key", "grouping", "having", "sorting") if groupable(entity) else ()),
+        *(("group", "key", "grouping", "having", "sorting") if groupable(view.groups) else ()),
     ]
 
 

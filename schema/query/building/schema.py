@@ -22,6 +22,7 @@ from graphql import (
 )
 
 from db.catalog import TableName
+from schema.aggregate_view import AggregateView
 from schema.comments import comment_of
 from schema.model import Entity, Model, Relation, Routine
 from schema.query.building.aggregates import AggregateTypes
@@ -65,7 +66,7 @@ class QuerySchema:
     graphql: GraphQLSchema
     model: Model
     fields: Mapping[str, RootField]
-    aggregates: Mapping[str, Entity] = field(default_factory=dict[str, Entity])
+    aggregates: Mapping[str, AggregateView] = field(default_factory=dict[str, AggregateView])
     calls: Mapping[str, Routine] = field(default_factory=dict[str, Routine])
 
     def mutation_type(self, field: str) -> str:
@@ -78,14 +79,19 @@ def _no_calls(_: Routine) -> bool:
     return False
 
 
-def build_query_schema(model: Model, may: May, may_call: MayCall = _no_calls) -> QuerySchema:
-    """The schema of whoever `may` speaks for."""
-    builder = _Builder(model, may, may_call)
+def build_query_schema(
+    model: Model,
+    may: May,
+    may_call: MayCall = _no_calls,
+    views: Mapping[TableName, AggregateView] | None = None,
+) -> QuerySchema:
+    """The schema of whoever `may` speaks for. `views` are what it may aggregate, None for all that it may read."""
+    builder = _Builder(model, may, may_call, views)
     objects = {entity.name: builder.object_type(entity) for entity in builder.visible()}
     builder.objects.update(objects)
     aggregates = builder.aggregate_types()
     query, mutation = builder.query_fields(), builder.mutation_fields()
-    if query:
+    if aggregates.fields:
         query["Aggregates"] = GraphQLField(aggregates.root())
     if (functions := builder.routines.functions()) is not None:
         query["Functions"] = GraphQLField(functions)
@@ -107,8 +113,11 @@ def build_query_schema(model: Model, may: May, may_call: MayCall = _no_calls) ->
 
 
 class _Builder:
-    def __init__(self, model: Model, may: May, may_call: MayCall) -> None:
+    def __init__(
+        self, model: Model, may: May, may_call: MayCall, views: Mapping[TableName, AggregateView] | None
+    ) -> None:
         self.model = model
+        self.views = views
         self.may = may
         self.objects: dict[str, GraphQLObjectType] = {}
         self.inputs: dict[str, GraphQLInputObjectType] = {}
@@ -180,21 +189,29 @@ class _Builder:
     def aggregate_types(self) -> AggregateTypes:
         return AggregateTypes(
             self.model,
-            [entity for entity in self.model.entities.values() if self.may(entity, "select")],
+            self._aggregate_views(),
             self._may_follow,
-            rows=lambda entity: self.objects[entity.name],
+            rows=lambda entity: self.objects[entity.name] if self.may(entity, "select") else None,
             row_arguments=self.rows,
             value_types=self.types,
         )
+
+    def _aggregate_views(self) -> list[AggregateView]:
+        entities = self.model.entities.values()
+        if self.views is None:
+            return [AggregateView.of(entity) for entity in entities if self.may(entity, "select")]
+        return [self.views[entity.table.name] for entity in entities if entity.table.name in self.views]
 
     def mutation_fields(self) -> dict[str, GraphQLField]:
         fields: dict[str, GraphQLField] = {}
         for entity in self.visible():
             kind, keys = self.objects[entity.name], key_arguments(entity)
-            if self.may(entity, "insert") and entity.table.is_insertable:
+            # A type of input that has no field would make the whole schema invalid.
+            takes_values = bool(entity.writable)
+            if takes_values and self.may(entity, "insert") and entity.table.is_insertable:
                 given = {"input": self._input(entity), "onconflict": GraphQLArgument(ON_CONFLICT, default_value="fail")}
                 self._mutation(fields, "create", "insert", entity, GraphQLField(kind, args=given))
-            if keys and self.may(entity, "update") and entity.table.is_updatable:
+            if takes_values and keys and self.may(entity, "update") and entity.table.is_updatable:
                 given = {"input": self._input(entity), **keys}
                 self._mutation(fields, "update", "update", entity, GraphQLField(kind, args=given))
             if keys and self.may(entity, "delete") and entity.table.is_updatable:

@@ -138,8 +138,10 @@ class WriteTypes:
         """What a row must still be for a mutation by its key to happen."""
         if not self.may(entity, "select"):
             return {}
-        row = self.row_input(entity)
-        found = {"if_match": GraphQLInputField(row, description="Values that the row must still have.")}
+        found: dict[str, GraphQLInputField] = {}
+        if entity.writable:
+            row = self.row_input(entity)
+            found["if_match"] = GraphQLInputField(row, description="Values that the row must still have.")
         if has_versions(entity):
             version = GraphQLInputField(GraphQLString, description="The version that the row must still have.")
             found["if_version"] = version
@@ -244,8 +246,9 @@ def seen_columns(entity: Entity) -> dict[str, Column]:
 
 
 def has_versions(entity: Entity) -> bool:
-    """Whether it may be told that a row has changed: not where that may be a column which is hidden."""
-    return entity.table.kind == "table" and not entity.hidden_columns and entity.sights is None
+    """Whether it may be told that a row has changed: not where that may be a column which is hidden. Nor where a rule
+    lists all columns that there are: whether there are others must not be told either."""
+    return entity.table.kind == "table" and entity.is_whole
 
 
 def write_fields(types: WriteTypes, entity: Entity) -> dict[str, tuple[WriteOperation, GraphQLField]]:

@@ -7,6 +7,7 @@ from graphql import FieldNode
 
 from schema.expression.predicate import ALWAYS, all_of
 from schema.model import Entity
+from schema.policy import COMPARE
 from schema.query.building.schema import QuerySchema
 from schema.query.plan import Aggregate, Aggregates, Fixed, FlatColumn, Hop, Read, Summary
 from schema.query.planning.context import Planning
@@ -48,7 +49,7 @@ def _aggregate(planning: Planning, schema: QuerySchema, node: FieldNode) -> Aggr
     inner = Planning(planning.model, planning.grants, fragments, {})
     columns = tuple(_flat_columns(inner, entity, [root], (), ""))
     result = result_entity(as_function(function), columns)
-    rows = plan_rows(inner, entity, root, ())
+    rows = plan_rows(inner, entity, root, (), grant=planning.grant(entity, COMPARE))
     own_filter = plan_filter(planning, entity, planning.argument(node, "filter"))
     read = Read(
         entity=entity,
@@ -58,6 +59,7 @@ def _aggregate(planning: Planning, schema: QuerySchema, node: FieldNode) -> Aggr
         order=plan_ordering(planning, result, planning.argument(node, "ordering")),
         limit=plan_page(planning, node, "limit"),
         offset=plan_page(planning, node, "offset"),
+        max_rows=planning.max_rows(entity, COMPARE),
     )
     return Aggregate(
         function=as_function(function),

@@ -67,7 +67,8 @@ def _rows(planning: Planning, target: Entity, call: Call, nodes: Sequence[FieldN
     outputs = reads.plan_outputs(planning, target, nodes)
     if call.routine.function.returns_set:
         rows = reads.plan_rows(planning, target, nodes[0], outputs, grant=grant)
-        return replace(rows, call=call)
+        max_rows = planning.max_rows(target) if call.routine.rows_of is not None else None
+        return replace(rows, call=call, max_rows=max_rows)
     return Read(target, grant, outputs, many=False, call=call)
 
 

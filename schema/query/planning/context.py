@@ -1,7 +1,7 @@
 """Planning: what the planning of one operation knows."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from graphql import FieldNode
@@ -11,6 +11,7 @@ from schema.errors import AccessDenied, UnknownColumn
 from schema.expression.predicate import ALWAYS, Predicate
 from schema.grants import Grant
 from schema.model import Entity, Model, Relation
+from schema.policy import COMPARE
 from schema.query.plan import Hop
 from schema.query.planning.given import Given, Variables, given
 from schema.query.selection import Fragments, collect_fields
@@ -36,6 +37,10 @@ class Planning:
         """The condition on the rows of the entity. Raises AccessDenied."""
         return self.grants.grant(entity.table.name, capability)
 
+    def max_rows(self, entity: Entity, capability: str = "select") -> int | None:
+        """How many rows of the entity a list may have. Raises AccessDenied."""
+        return self.grants.get_grant(entity.table.name, capability).max_rows
+
     def via(self, relation: Relation | None) -> Predicate:
         """The grant on the junction of a many-to-many relation: whoever sees the relation sees its rows."""
         junction = relation and relation.junction and self.model.by_table.get(relation.junction.table)
@@ -43,12 +48,18 @@ class Planning:
 
     def hop(self, entity: Entity, name: str) -> Hop:
         """The way over a relation. Where the caller may not go there it does not exist."""
-        relation = entity.relations[name]
+        relation = entity.relations.get(name)
+        if relation is None:
+            raise UnknownColumn(entity.name, name)
         target = self.model.by_table[relation.target]
         try:
             return Hop(relation, target, self.grant(target, "select"), self.via(relation))
         except AccessDenied:
             raise UnknownColumn(entity.name, name) from None
+
+    def counted(self, hop: Hop) -> Hop:
+        """The way to those of the rows that may be aggregated. Raises AccessDenied."""
+        return replace(hop, grant=self.grant(hop.target, COMPARE))
 
     def fields(self, nodes: Sequence[FieldNode]) -> dict[str, list[FieldNode]]:
         """What is selected below a field, by response key."""

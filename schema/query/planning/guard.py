@@ -10,6 +10,7 @@ from schema.errors import UnsupportedExpression
 from schema.expression.predicate import (
     ALWAYS,
     Aggregated,
+    Alike,
     Always,
     And,
     AnyOf,
@@ -42,6 +43,7 @@ from schema.expression.predicate import (
     Way,
 )
 from schema.model import Entity
+from schema.policy import COMPARE
 from schema.query.planning.context import Planning
 
 
@@ -64,8 +66,8 @@ class _Guard:
         match predicate:
             case Always() | Never():
                 return predicate
-            case Applied() | Counted() | Search() | NotTrue() | Fenced():
-                # These are of `where`, which is guarded as it is planned.
+            case Applied() | Counted() | Search() | NotTrue() | Fenced() | Alike():
+                # These are of `where`, which is guarded as it is planned, or of rules.
                 return predicate
             case Compare(left, operator, right):
                 return Compare(self.operand(left), operator, self.operand(right))
@@ -122,10 +124,10 @@ class _Guard:
             raise UnsupportedExpression("An aggregate over the rows that a function gives cannot be in their filter.")
         # Result rows are what the caller has been given already.
         is_table = not value.ways and entity.table.name.schema
-        grant = self.planning.grant(entity, "select") if is_table else ALWAYS
+        grant = self.planning.grant(entity, COMPARE) if is_table else ALWAYS
         ways: list[Way] = []
         for way in value.ways:
-            hop = self.planning.hop(entity, way.relation)
+            hop = self.planning.counted(self.planning.hop(entity, way.relation))
             ways.append(Way(way.relation, hop.via, hop.grant))
             entity = hop.target
         operand = value.operand and self.at(entity).operand(value.operand)

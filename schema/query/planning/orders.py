@@ -93,6 +93,7 @@ def _aggregate_order(planning: Planning, hop: Hop, value: Given, path: tuple[Hop
     if allowed is not None and not (column.type.base in allowed or (column.type.kind == "enum" and function[0] == "m")):
         raise WrongType(f"There is no {function} of {column.name}, whose type is {column.type.name}.")
     descending, nulls_first = read_direction(parts["direction"]) if "direction" in parts else (False, None)
+    hop = planning.counted(hop)
     where = fence(hop.grant, plan_where(planning, hop.target, parts.get("where")))
     return Order((*path, hop), column, descending, nulls_first, function, where, counts_rows="column" not in parts)
 

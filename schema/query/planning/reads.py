@@ -1,6 +1,7 @@
 """plan_list, plan_result: what a field selects of the rows of a table → a Read."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from graphql import FieldNode
 
@@ -21,7 +22,8 @@ from schema.query.planning.where import plan_where
 
 def plan_list(planning: Planning, entity: Entity, nodes: Sequence[FieldNode], relation: Relation | None = None) -> Read:
     """The rows of a root list, or of the collection that `relation` leads to."""
-    return plan_rows(planning, entity, nodes[0], plan_outputs(planning, entity, nodes), relation)
+    rows = plan_rows(planning, entity, nodes[0], plan_outputs(planning, entity, nodes), relation)
+    return replace(rows, max_rows=planning.max_rows(entity))
 
 
 def plan_rows(

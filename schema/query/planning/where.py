@@ -178,7 +178,7 @@ class _Conditions:
                 case _:
                     counted = where
         if count is not None:
-            number = RowCount(hop.relation.name, fence(hop.grant, counted), hop.via)
+            number = RowCount(hop.relation.name, fence(self.planning.counted(hop).grant, counted), hop.via)
             parts += [_count_test(number, name, value) for name, value in count.fields()]
         return all_of(*parts)
 

@@ -10,7 +10,7 @@ from schema.query.rendering.context import Rendering
 from schema.query.rendering.json import render_array, render_column
 from schema.query.rendering.orders import named_values, order_clause
 from schema.query.rendering.predicate import AGGREGATES, render_source, table_name
-from schema.query.rendering.reads import is_cut, page, render_rows
+from schema.query.rendering.reads import is_cut, limit_of, page, render_rows
 from schema.query.rendering.summary import render_summary
 
 
@@ -54,10 +54,10 @@ def _aggregate(rendering: Rendering, node: Aggregate) -> Sql:
         groups=table if apart else sql("({groups})", groups=groups),
         having=having,
         order=order_clause(read.order, named_values(read.order, "g")),
-        limit=page(sql(" limit "), read.limit),
+        limit=limit_of(read),
         offset=page(sql(" offset "), read.offset),
     )
-    return render_array(sql("r.j"), ordered, before)
+    return render_array(sql("r.j"), ordered, before, max_rows=read.max_rows)
 
 
 def _groups(rendering: Rendering, node: Aggregate) -> Sql:

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 
 from db.catalog import Column, PgType
-from db.sql import Sql, concatenate, join, json_text, name, quoted, sql
+from db.sql import Sql, concatenate, join, json_text, name, quoted, slot, sql, stop
 from schema.enums import mapped_labels
+from schema.expression.predicate import Constant
+from schema.expression.types import INT8
 from schema.query.plan import AttributeOutput, TypenameOutput
 
 _NUMBERS = frozenset({"int2", "int4", "oid", "bool"})
@@ -27,13 +29,19 @@ def render_value(value: Sql, kind: PgType) -> Sql:
     return sql("coalesce({json}, 'null')", json=_json_value(value, kind, as_id=False))
 
 
-def render_array(item: Sql, source: Sql, before: Sql = NOTHING) -> Sql:
+def render_array(item: Sql, source: Sql, before: Sql = NOTHING, *, max_rows: int | None = None) -> Sql:
     """A JSON array of the items that a scan of `source` gives, as parts of a concatenation: within the subquery the
-    brackets would copy a long text once more."""
-    items = sql(
-        "coalesce(({before}select string_agg({item}, ',') from {source}), '')", before=before, item=item, source=source
-    )
-    return concatenate([json_text("["), items, json_text("]")])
+    brackets would copy a long text once more. Of more than `max_rows` it stops the statement."""
+    items = sql("string_agg({item}, ',')", item=item)
+    if max_rows is not None:
+        items = sql(
+            "case when count(*) > {most} then {stop} else {items} end",
+            most=slot(Constant(max_rows, INT8), "int8"),
+            stop=stop("rows"),
+            items=items,
+        )
+    scan = sql("coalesce(({before}select {items} from {source}), '')", before=before, items=items, source=source)
+    return concatenate([json_text("["), scan, json_text("]")])
 
 
 def render_composite(value: Sql, kind: PgType, attributes: Sequence[AttributeOutput | TypenameOutput]) -> Sql:

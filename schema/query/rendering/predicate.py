@@ -12,6 +12,7 @@ from schema.expression.predicate import (
     NEVER,
     Aggregated,
     AggregateFunction,
+    Alike,
     Always,
     And,
     AnyOf,
@@ -46,7 +47,7 @@ from schema.expression.predicate import (
     VariableValue,
 )
 from schema.expression.totality import can_raise
-from schema.expression.types import TEXT
+from schema.expression.types import INT8, INTEGERS, TEXT
 from schema.grants import Mask
 from schema.model import Entity, Model, Relation, Sight
 from schema.query.plan import Argument, ResultPart, RowKeyValue, WrittenValue
@@ -157,8 +158,10 @@ class _Rows:
             case _:
                 return self.further(predicate)
 
-    def further(self, predicate: NotTrue | Fenced | Applied | Counted | Search) -> Sql:
+    def further(self, predicate: NotTrue | Fenced | Applied | Counted | Search | Alike) -> Sql:
         match predicate:
+            case Alike():
+                return self.alike(predicate)
             case NotTrue(operand):
                 return sql("({operand} is not true)", operand=self.predicate(operand))
             case Fenced(guard, condition):
@@ -181,6 +184,30 @@ class _Rows:
                 return render_search(self.operand(operand), predicate, render_argument(query))
             case _:
                 assert_never(predicate)
+
+    def alike(self, test: Alike) -> Sql:
+        """Whether the row is in a group that is large enough. Groups are made once for the whole statement, by texts,
+        as nulls are alike too."""
+        entity, alias = self.rows[-1]
+        inner = self.aliases.new(entity)
+        rows = sql(
+            "from {table} as {inner} where {rows}",
+            table=table_name(entity),
+            inner=name(inner),
+            rows=_Rows(self.model, self.aliases, ((entity, inner),)).predicate(test.rows),
+        )
+        least = slot(Constant(test.least, INT8), "int8")
+        if not test.columns:
+            return sql("((select count(*) {rows}) >= {least})", rows=rows, least=least)
+        keys = [sql("coalesce({c}::text, ''), {c} is null", c=name(inner, column.name)) for column in test.columns]
+        own = [sql("coalesce({c}::text, ''), {c} is null", c=name(alias, column.name)) for column in test.columns]
+        return sql(
+            "(({own}) in (select {keys} {rows} group by {keys} having count(*) >= {least}))",
+            own=join(", ", own),
+            keys=join(", ", keys),
+            rows=rows,
+            least=least,
+        )
 
     def count(self, count: RowCount) -> Sql:
         entity, alias = self.rows[-1]
@@ -405,7 +432,12 @@ def _render_sight(sight: Sight, entity: Entity, alias: str, aliases: Aliases) ->
         )
 
     cases = [] if sight.view.plain == NEVER else [when(sight.view.plain, column)]
-    cases += [when(rows, _render_mask(mask, column)) for rows, mask in sight.view.masked if mask.kind != "null"]
+    whole = _Rows(model, aliases, ((model.by_table[entity.table.name], alias),))
+    cases += [
+        when(rows, _render_mask(mask, column, sight.column.type, whole))
+        for rows, mask in sight.view.masked
+        if mask.kind != "null"
+    ]
     seen = (
         sql("case{cases} end", cases=join("", cases))
         if cases
@@ -414,8 +446,10 @@ def _render_sight(sight: Sight, entity: Entity, alias: str, aliases: Aliases) ->
     return sql("{seen} as {name}", seen=seen, name=name(sight.name))
 
 
-def _render_mask(mask: Mask, column: Sql) -> Sql:
+def _render_mask(mask: Mask, column: Sql, kind: PgType, row: _Rows) -> Sql:
     match mask.kind:
+        case "expression" if mask.value is not None:
+            return _fitted(row.operand(mask.value), mask.value.type, kind)
         case "hash":
             return sql("encode(sha256(convert_to({column}::text, 'UTF8')), 'hex')", column=column)
         case "last_four":
@@ -432,6 +466,25 @@ def _render_mask(mask: Mask, column: Sql) -> Sql:
                 column=column,
                 text=slot(Constant(mask.text, TEXT), "text"),
             )
+
+
+def _fitted(value: Sql, given: PgType, wanted: PgType) -> Sql:
+    """The value as one of the wanted type; null where it does not fit."""
+    cast = sql("({value})::{type}", value=value, type=_type_name(wanted))
+    if given.base in INTEGERS | {"numeric"} and wanted.base in INTEGERS:
+        most = _MOST[wanted.base]
+        # A numeric may be no number at all, or as large as can be.
+        return sql(
+            "(case when round(({value})::numeric) between {least} and {most} then {cast} end)",
+            value=value,
+            least=Sql((str(-most - 1),)),
+            most=Sql((str(most),)),
+            cast=cast,
+        )
+    return cast
+
+
+_MOST: Final = {"int2": 2**15 - 1, "int4": 2**31 - 1, "int8": 2**63 - 1}
 
 
 def table_name(entity: Entity) -> Sql:

@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from db.catalog import Column
-from db.sql import Sql, concatenate, join, json_text, name, sql
-from schema.expression.predicate import ALWAYS, all_of
+from db.sql import Sql, concatenate, join, json_text, name, slot, sql
+from schema.expression.predicate import ALWAYS, Constant, all_of
 from schema.expression.totality import parted
+from schema.expression.types import INT8
 from schema.query.plan import (
     Argument,
     Call,
     CallOutput,
     ColumnOutput,
     CompositeOutput,
+    Groups,
     Output,
     Read,
     ReadOutput,
@@ -36,14 +38,14 @@ def render_list(rendering: Rendering, read: Read, parent: str) -> Sql:
     row, joins = _row(rendering, read, alias)
     rows = render_rows(rendering, read, alias, parent, joins)
     if not read.order or (_is_cut_in_order(read) and not joins):
-        return render_array(row, rows.source)
+        return render_array(row, rows.source, max_rows=read.max_rows)
     ordered = sql(
         "(select {row} as j from {source}{order}) as r",
         row=row,
         source=rows.source,
         order=order_clause(read.order, rows.values),
     )
-    return render_array(sql("r.j"), ordered)
+    return render_array(sql("r.j"), ordered, max_rows=read.max_rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,8 @@ def render_rows(rendering: Rendering, read: Read, alias: str, parent: str, joins
 
 def is_cut(read: Read) -> bool:
     """Whether only some of the rows are wanted."""
-    return bool(read.limit is not None or read.offset is not None or read.distinct_on or read.keyset)
+    pages = read.limit is not None or read.offset is not None or read.max_rows is not None
+    return bool(pages or read.distinct_on or read.keyset)
 
 
 def _is_cut_in_order(read: Read) -> bool:
@@ -208,7 +211,7 @@ def _cut(rendering: Rendering, read: Read, alias: str, parent: str) -> Sql:
             joins=ordered.joins,
             where=where_clause(rendering, read, alias, parent, within, fenced=may_fail(read.order)),
             order=order_clause(read.order, ordered.values, backward=backward),
-            limit=page(sql(" limit "), read.limit),
+            limit=limit_of(read),
             offset=page(sql(" offset "), read.offset),
             alias=name(alias),
         )
@@ -219,7 +222,7 @@ def _cut(rendering: Rendering, read: Read, alias: str, parent: str) -> Sql:
         rows=_distinct(rendering, read, alias, parent),
         within=sql(" where {all}", all=join(" and ", within)) if within else sql(""),
         order=order_clause(read.order, values, backward=backward),
-        limit=page(sql(" limit "), read.limit),
+        limit=limit_of(read),
         offset=page(sql(" offset "), read.offset),
         alias=name(alias),
     )
@@ -301,6 +304,16 @@ def key_conditions(key: Sequence[tuple[Column, Argument]], alias: str) -> list[S
         sql("{column} = {value}", column=name(alias, column.name), value=render_argument(value))
         for column, value in key
     ]
+
+
+def limit_of(read: Read | Groups) -> Sql:
+    """` limit …`, or nothing. Where there are too many rows, one more than may be is enough to know."""
+    if read.max_rows is None:
+        return page(sql(" limit "), read.limit)
+    enough = slot(Constant(read.max_rows + 1, INT8), "int8")
+    if read.limit is None:
+        return sql(" limit {enough}", enough=enough)
+    return sql(" limit least({limit}, {enough})", limit=render_argument(read.limit), enough=enough)
 
 
 def page(word: Sql, value: Argument | None) -> Sql:

@@ -38,7 +38,7 @@ from schema.query.rendering.json import render_array, render_column
 from schema.query.rendering.orders import order_clause
 from schema.query.rendering.pages import render_page_member
 from schema.query.rendering.predicate import render_argument, render_source
-from schema.query.rendering.reads import page, render_list, render_rows
+from schema.query.rendering.reads import limit_of, page, render_list, render_rows
 
 _FUNCTIONS: dict[MeasureFunction, Sql] = {
     "count": sql("count"),
@@ -84,7 +84,7 @@ def render_summary(rendering: Rendering, node: Summary) -> Sql:
     def value(output: SummaryOutput) -> Sql:
         match output:
             case PageOutput(_, member):
-                return render_page_member(rendering, node.rows, member)
+                return render_page_member(rendering, node.page, member)
             case GroupsOutput(_, groups):
                 return _groups(rendering, node.rows, groups)
             case ReadOutput(_, read):
@@ -157,6 +157,7 @@ def rows_of(rendering: Rendering, rows: Read, alias: str, columns: Iterable[Colu
         limit=None,
         offset=None,
         keyset=None,
+        max_rows=None,
     )
     return render_rows(rendering, chosen, alias, "", joins).source
 
@@ -204,10 +205,10 @@ def _groups(rendering: Rendering, rows: Read, node: Groups) -> Sql:
         if node.having == ALWAYS
         else sql(" where {having}", having=rendering.condition(node.having, rows.entity, scan.alias)),
         order=order,
-        limit=page(sql(" limit "), node.limit),
+        limit=limit_of(node),
         offset=page(sql(" offset "), node.offset),
     )
-    return render_array(sql("r.j"), ordered)
+    return render_array(sql("r.j"), ordered, max_rows=node.max_rows)
 
 
 def _grouping(node: Groups, grouping: Grouping, alias: str) -> Sql:

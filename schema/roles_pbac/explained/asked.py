@@ -199,15 +199,20 @@ async def read_subjects(connection: AsyncConnection, asked: Asked) -> tuple[Subj
 
 def _subject(asked: Asked, role: Role, children: frozenset[int], own_class_ids: frozenset[int]) -> Subject:
     visible = asked.visible
+    guests = asked.tenant.guests
+    # Who is in these two is stored nowhere: it follows from what somebody is.
+    by_kind = {"guest": guests.guest_class_id, "account": guests.account_class_id}.get(role.kind)
+    class_ids = role.class_ids if by_kind is None else role.class_ids | {by_kind}
     principal = Principal(
         tenant_id=asked.tenant.tenant_id,
         role_id=role.role_id,
         login=role.login,
         parent_id=role.parent_id,
         capabilities=role.capabilities,
-        class_ids=frozenset(each for each in role.class_ids if _within(visible.class_ids, each)),
+        class_ids=frozenset(each for each in class_ids if _within(visible.class_ids, each)),
         child_ids=frozenset(each for each in children if _within(visible.role_ids, each)),
         is_root=role.role_id == asked.tenant.root_role_id,
+        kind=role.kind,
     )
     return Subject(principal, role.deleted, own_class_ids, asked.class_names)
 

@@ -9,7 +9,7 @@ from schema.expression.parse import parse_expression
 from schema.expression.predicate import Predicate
 from schema.expression.source import source_of
 from schema.model import Entity, Model
-from schema.policy import check_rule_expression
+from schema.rule_expressions import RuleExpressions
 
 #: A filter of more parts is told as a whole.
 MAX_PARTS: Final = 200
@@ -65,7 +65,7 @@ def _read(text: str, node: syntax.Expression, entity: Entity, model: Model) -> F
 
 
 def _leaf(text: str, node: syntax.Expression, entity: Entity, model: Model) -> FilterPart:
-    return FilterPart("test", source_of(text, node), check_rule_expression(node, entity, model), node)
+    return FilterPart("test", source_of(text, node), RuleExpressions(entity, model).checked(node), node)
 
 
 @dataclass(frozen=True, slots=True)

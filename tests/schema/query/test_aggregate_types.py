@@ -26,7 +26,7 @@ def test_a_table_called_like_a_function_has_another_field_and_the_function_stays
         "max_rows_2": "max_aggregates!",
         "max_rows": "max_rows_aggregates!",
     }
-    assert {name: entity.name for name, entity in schema.aggregates.items()} == {
+    assert {name: view.whole.name for name, view in schema.aggregates.items()} == {
         "sum_rows": "sum",
         "max_rows_2": "max",
         "max_rows": "max_rows",

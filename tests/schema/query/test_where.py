@@ -27,6 +27,7 @@ from schema.expression.predicate import (
 )
 from schema.expression.totality import can_raise, fence
 from schema.expression.types import INT4, TEXT
+from schema.grants import UNBOUND, Grant
 from schema.names import DERIVED, SHARED_TYPES, build_model, column_members, condition_members, derived_type_name
 from schema.query.building.schema import build_query_schema
 from schema.query.compiler import RoleView
@@ -45,6 +46,9 @@ REGEX = Applied(TITLE, "~", Constant("(", TEXT))
 class Everything:
     def grant(self, table: object, capability: str, /) -> Predicate:
         return ALWAYS
+
+    def get_grant(self, table: object, capability: str, /) -> Grant:
+        return UNBOUND
 
 
 def a_view(*tables: Any) -> RoleView:

@@ -101,6 +101,9 @@ async def test_rules_take_the_capability_and_a_rule_and_grant_no_more_than_their
     assert await control.refused(able, CREATE, i=RULE) == "ACCESS_DENIED"
     for capability in ("create_rule", "update_rule", "delete_rule"):
         await control.add_rule(capability, "roles_pbac.policy_rules", to=able, only="name ilike 'own%'")
+    assert await control.refused(able, CREATE, i=RULE) == "GRANT_NOT_HELD"
+    for target in RULE["targets"]:
+        await control.add_rule("select", target, to=able)
     created = (await control.good(able, CREATE, i=RULE))["create_policy_rule"]
     assert await control.refused(able, CREATE, i=RULE | {"name": "other"}) == "POLICY_VIOLATED"
     assert await control.refused(able, CREATE, i=RULE | {"capabilities": ["insert"]}) == "CAPABILITY_NOT_HELD"

@@ -1,13 +1,13 @@
 """Guests: principals of three kinds, their identities, sessions that can fall idle, and each tenant's policy on guests.
 
-Revision ID: 0008
-Revises: 0007
+Revision ID: 0010
+Revises: 0009
 """
 
 from alembic import op
 
-revision = "0008"
-down_revision = "0007"
+revision = "0010"
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 
@@ -186,7 +186,7 @@ STATEMENTS = (
                coalesce(r.password_set_by, r.creator_id) as password_setby,
                not r.deleted and r.kind = 'account' and not 'admin' = any (r.capabilities)
                  and r.role_id is distinct from t.root_role_id
-                 and r.role_id is distinct from t.nobody_role_id as normal
+                 and r.role_id is distinct from t.nobody_role_id as normal, r.claims
           from ostiary.role as r
           join ostiary.tenant as t on t.tenant_id = r.tenant_id
     """,
@@ -214,7 +214,7 @@ def downgrade() -> None:
                    coalesce(r.password_set_by, r.creator_id) as password_setby,
                    not r.deleted and not 'admin' = any (r.capabilities)
                      and r.role_id is distinct from t.root_role_id
-                     and r.role_id is distinct from t.nobody_role_id as normal
+                     and r.role_id is distinct from t.nobody_role_id as normal, r.claims
               from ostiary.role as r
               join ostiary.tenant as t on t.tenant_id = r.tenant_id
     """)
