@@ -47,6 +47,7 @@ from gateway.facades.realm_errors import (
 from gateway.facades.realm_functions import build_call
 from gateway.facades.realm_replies import empty_reply, json_reply, raw_reply, realm_door
 from gateway.graphql_http import GraphQLRequest, read_lines
+from gateway.metrics import OUTCOME, outcome_of
 from gateway.query import answer_query, answer_request
 from gateway.state import AppState
 from gateway.tenancy import LoadedTenant
@@ -247,7 +248,9 @@ async def _call(
 async def graphql_endpoint(request: Request, state: AppState) -> Response:
     """What /query answers to the same request."""
     await _enter_app(request, state)
-    reply = await answer_request(request.scope, read_lines(request.scope), request.receive)
+    reply = await answer_request(state, read_lines(request.scope), request.receive)
+    if reply.error is not None:
+        request.scope[OUTCOME] = outcome_of(reply.error)
     response = Response(reply.body, reply.status)
     response.raw_headers = [*reply.headers, (b"content-length", b"%d" % len(reply.body))]
     return response
