@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, get_args
 
 RuleChoice: TypeAlias = Literal["add_up", "most_specific"]
 """Of the rules that apply to a role: all of them together, or the most specific alone."""
@@ -21,6 +21,10 @@ Kind: TypeAlias = Literal["nobody", "guest", "account"]
 GuestMode: TypeAlias = Literal["shared", "identity"]
 RetentionFrom: TypeAlias = Literal["last_use", "creation", "session_end"]
 RowsOfTheGone: TypeAlias = Literal["keep", "disown", "delete"]
+
+Facade: TypeAlias = Literal["realm", "backendless", "mudbase"]
+"""A wire of another system, which a tenant may open beside the gateway's own."""
+FACADES: Final[tuple[Facade, ...]] = get_args(Facade)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,7 @@ class Tenant:
     rule_choice: RuleChoice = "add_up"
     guests: GuestPolicy = GuestPolicy(registration=False)
     only_trusted: bool = False
+    facades: frozenset[Facade] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,6 +79,13 @@ tenant: Final = Table(
         nullable=False,
         server_default="add_up",
     ),
+    Column(
+        "facades",
+        ARRAY(Text),
+        CheckConstraint("facades <@ array['realm', 'backendless', 'mudbase']", name="facades"),
+        nullable=False,
+        server_default="{}",
+    ),
     # Tenant and role point at each other, hence `use_alter`.
     ForeignKeyConstraint(
         ["tenant_id", "root_role_id"],

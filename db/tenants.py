@@ -1,18 +1,18 @@
 """The queries of table `tenant`, and the announcement of every change that belongs to one."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import RowMapping, Select, Text, Update, func, insert, literal, select, update
+from sqlalchemy import RowMapping, Select, Text, Update, cast, func, insert, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import tables
 from db.engines import locate
 from db.guest_policy import parse_guest_policy
-from db.identities import is_identity
-from db.records import RuleChoice, Tenant
+from db.identities import is_identity, is_storable
+from db.records import Facade, RuleChoice, Tenant
 from db.secrets import MasterKey, seal, unseal
 
 CHANGE_CHANNEL: Final = "ostiary_change"
@@ -25,6 +25,22 @@ async def find_tenant(connection: AsyncConnection, tenant_id: int, master_key: M
     query = _select_tenants().where(tables.tenant.c.tenant_id == tenant_id)
     row = (await connection.execute(query)).mappings().one_or_none()
     return None if row is None else _to_tenant(row, master_key)
+
+
+async def find_tenant_of_app(
+    connection: AsyncConnection, app_id: str, facade: Facade, master_key: MasterKey
+) -> Tenant | None:
+    """The tenant that clients of another system know by this id, if it opens their facade and is not suspended: its
+    own id, or its name as long as no other tenant that opens the facade has the same."""
+    if not is_storable(app_id):
+        return None
+    stored = tables.tenant.c
+    is_meant = or_(stored.name == app_id, cast(stored.tenant_id, Text) == app_id)
+    query = _select_tenants().where(is_meant, stored.facades.contains([facade]), ~stored.suspended)
+    found = [_to_tenant(row, master_key) for row in (await connection.execute(query)).mappings()]
+    # A name must not take what is meant for another tenant's id.
+    found = [tenant for tenant in found if str(tenant.tenant_id) == app_id] or found
+    return found[0] if len(found) == 1 else None
 
 
 async def list_tenants(connection: AsyncConnection, master_key: MasterKey) -> tuple[Tenant, ...]:
@@ -88,6 +104,12 @@ async def set_only_trusted(connection: AsyncConnection, tenant_id: int, only_tru
     await announce_change(connection, tenant_id)
 
 
+async def set_facades(connection: AsyncConnection, tenant_id: int, facades: Collection[Facade]) -> None:
+    """Nothing; the tenant opens these facades and no others."""
+    await connection.execute(_update(tenant_id).values(facades=sorted(facades)))
+    await announce_change(connection, tenant_id)
+
+
 async def announce_change(connection: AsyncConnection, tenant_id: int) -> None:
     """Nothing; the tenant has a new version, and once the transaction commits every listener hears of it.
 
@@ -134,4 +156,5 @@ def _to_tenant(row: RowMapping, master_key: MasterKey) -> Tenant:
         rule_choice=row["rule_choice"],
         guests=parse_guest_policy(row.get("guest_policy")),
         only_trusted=row["only_trusted"],
+        facades=frozenset(row["facades"]),
     )

@@ -40,6 +40,7 @@ from gateway.catalog_watch import CatalogWatch
 from gateway.changes import ChangeListener
 from gateway.compression import DeflatedTexts
 from gateway.errors import RequestError
+from gateway.facades.realm import realm_routes
 from gateway.graphiql import graphiql_routes
 from gateway.graphql_http import HttpLimits
 from gateway.health import healthz_endpoint, jwks_endpoint, readyz_endpoint
@@ -118,6 +119,7 @@ def routes(settings: Settings) -> list[BaseRoute]:
         Route("/query", QueryEndpoint()),
         Route("/roles_pbac", ControlEndpoint()),
         *graphiql_routes(),
+        *realm_routes(),
         *([Route("/metrics", metrics_endpoint, methods=["GET"])] if settings.metrics else []),
     ]
 

@@ -32,7 +32,8 @@ def _lines(value: object, label: str = "", depth: int = 0) -> Iterable[str]:
             yield f"{prefix}{type(value).__name__}"
             for field in fields(value):
                 member: object = getattr(value, field.name)
-                if member is not None and member is not False and member != ():
+                # Of a function there is no more to print than where it lies in memory.
+                if member is not None and member is not False and member != () and not callable(member):
                     yield from _lines(member, field.name, depth + 1)
         case _:
             yield f"{prefix}{value!r}"

@@ -13,12 +13,13 @@ from db.classes import insert_class
 from db.demo.load import Progress, load_flights, load_todo
 from db.demo.policy import FLIGHTS, NOBODY, TODO, DemoTenant
 from db.errors import PublicError
+from db.guests import set_guest_policy
 from db.passwords import hash_password
-from db.records import Role, Tenant
+from db.records import FACADES, GuestPolicy, Role, Tenant
 from db.roles import insert_role
 from db.rules import insert_rule
 from db.secrets import MasterKey
-from db.tenants import insert_tenant, list_tenants, set_root
+from db.tenants import insert_tenant, list_tenants, set_facades, set_root
 from gateway.databases import Databases, embedded_dsn
 from schema.roles_pbac.anonymous import make_nobody
 
@@ -98,6 +99,10 @@ async def provision_demo(
             await database.close()
         async with engine.begin() as connection:
             made += await _insert_demo(connection, demo, master_key)
+    # Behind all of them, so that the classes which this makes leave the ids of the demo's own as they are.
+    async with engine.begin() as connection:
+        for tenant_id in sorted({credentials.tenant_id for credentials in made}):
+            await set_guest_policy(connection, tenant_id, GuestPolicy())
     return made
 
 
@@ -105,6 +110,7 @@ async def _insert_demo(connection: AsyncConnection, demo: DemoTenant, master_key
     tenant, root, credentials = await create_tenant(
         connection, name=demo.name, dsn=embedded_dsn(demo.name), master_key=master_key
     )
+    await set_facades(connection, tenant.tenant_id, FACADES)
     made = [credentials]
     class_ids: dict[str, int] = {}
     for each in demo.classes:

@@ -61,7 +61,7 @@ async def _answer_post(request: Request, state: AppState) -> Response:
         try:
             principal, tokens = await _log_in(request, state, credentials)
         except (InvalidCredentials, NoSuchRole, TenantSuspended) as refusal:
-            await _note_failure(state, credentials, refusal.code)
+            await note_failure(state, credentials.tenant_id, credentials.login, refusal.code)
             raise
         log.info("role %d of tenant %d logged in", principal.role_id, principal.tenant_id)
     return await login_reply(request, state, principal, tokens, await wanted_schemas(request, state, principal))
@@ -109,13 +109,11 @@ def account_terms(state: AppState) -> Terms:
     return Terms(state.settings.session_max_seconds)
 
 
-async def _note_failure(state: AppState, credentials: Credentials, code: str) -> None:
+async def note_failure(state: AppState, tenant_id: int | None, login: str | None, code: str) -> None:
     """Nothing; the failure is in the audit. Also for a tenant that there is not: to look would take time that tells."""
-    told = {"login": credentials.login or "", "code": code}
+    told = {"login": login or "", "code": code}
     async with state.passwords.turns, state.engine.begin() as connection:
-        await insert_refusal(
-            connection, credentials.tenant_id or 0, action="login_failed", kind="session", role_id=None, told=told
-        )
+        await insert_refusal(connection, tenant_id or 0, action="login_failed", kind="session", role_id=None, told=told)
 
 
 async def _check_password(state: AppState, tenant_id: int, login: str, password: str) -> Role:

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.records import Session
-from db.sessions import GraceReuse, Reused, Rotated, SessionOver, insert_session, rotate_session
+from db.sessions import GraceReuse, Reused, Rotated, SessionOver, find_session, insert_session, rotate_session
+from gateway.auth.refusals import TokenRevoked
 from gateway.auth.tokens import Claims, TokenType, sign_token
 from gateway.state import AppState
 from schema.principal import Principal
@@ -115,6 +116,18 @@ async def renew_session(state: AppState, connection: AsyncConnection, session: S
         grace=timedelta(0),
     )
     return _issue_pair(state, rotation.session) if isinstance(rotation, Rotated) else None
+
+
+async def reissue_access(
+    state: AppState, connection: AsyncConnection, claims: Claims, *, facade: str | None = None
+) -> tuple[Session, str]:
+    """The session and a new access token of it, whose refresh token stays what it is: for clients that never store
+    another. Whether the session goes on is for the caller to know. Raises TokenRevoked where it was not opened by
+    `facade`, if one is given."""
+    session = await find_session(connection, claims.session_id)
+    if session is None or (facade is not None and session.facade != facade):
+        raise TokenRevoked
+    return session, issue_access_token(state, session)
 
 
 def issue_access_token(state: AppState, session: Session) -> str:

@@ -51,7 +51,7 @@ class Lifted:
 
     index: int
     type: PgType
-    coerce: Callable[[object], object]
+    coerce: Callable[[object], object] = field(repr=False)
     source: str = "filter"
 
 
@@ -71,7 +71,7 @@ class VariableValue:
 
     path: tuple[str | int, ...]
     type: PgType
-    coerce: Callable[[object], object]
+    coerce: Callable[[object], object] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +80,9 @@ class ComposedValue:
     it to `type`. `written` is its text, by which equal ones are known."""
 
     written: str
-    compose: Callable[[Mapping[str, object]], object] = field(compare=False)
+    compose: Callable[[Mapping[str, object]], object] = field(compare=False, repr=False)
     type: PgType
-    coerce: Callable[[object], object]
+    coerce: Callable[[object], object] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The nodes of a plan. No behaviour, no SQL; every node that touches rows carries its grant."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from db.catalog import Column, Parameter, PgType
@@ -43,7 +43,7 @@ class VariableColumn:
     path: tuple[str | int, ...]
     member: str
     type: PgType
-    coerce: Callable[[object], object]
+    coerce: Callable[[object], object] = field(repr=False)
 
 
 Argument = Value | RowKeyValue | WrittenValue

@@ -17,23 +17,31 @@ async def find_nobody(connection: AsyncConnection, tenant_id: int) -> Role | Non
 
 async def enable_anonymous_logins(context: ControlContext) -> int:
     """The id of the Nobody role, made now or brought back."""
-    tenant_id = context.tenant.tenant_id
     async with context.transaction.change() as connection:
-        nobody = await find_nobody(connection, tenant_id)
-        if nobody is None:
-            nobody = await make_nobody(connection, tenant_id, creator_id=context.principal.role_id)
-        elif nobody.deleted:
-            await set_deleted(connection, tenant_id, nobody.role_id, deleted=False)
-        return nobody.role_id
+        return await let_visitors_in(connection, context.tenant.tenant_id, creator_id=context.principal.role_id)
 
 
 async def disable_anonymous_logins(context: ControlContext) -> None:
     """Nothing; nobody enters any more, and whoever is in is out."""
-    tenant_id = context.tenant.tenant_id
     async with context.transaction.change() as connection:
-        nobody = await find_nobody(connection, tenant_id)
-        if nobody is not None and not nobody.deleted:
-            await set_deleted(connection, tenant_id, nobody.role_id, deleted=True)
+        await shut_visitors_out(connection, context.tenant.tenant_id)
+
+
+async def let_visitors_in(connection: AsyncConnection, tenant_id: int, *, creator_id: int) -> int:
+    """The id of the Nobody role, made now or brought back."""
+    nobody = await find_nobody(connection, tenant_id)
+    if nobody is None:
+        nobody = await make_nobody(connection, tenant_id, creator_id=creator_id)
+    elif nobody.deleted:
+        await set_deleted(connection, tenant_id, nobody.role_id, deleted=False)
+    return nobody.role_id
+
+
+async def shut_visitors_out(connection: AsyncConnection, tenant_id: int) -> None:
+    """Nothing; the Nobody role, if there is one, is flagged as deleted."""
+    nobody = await find_nobody(connection, tenant_id)
+    if nobody is not None and not nobody.deleted:
+        await set_deleted(connection, tenant_id, nobody.role_id, deleted=True)
 
 
 async def make_nobody(connection: AsyncConnection, tenant_id: int, *, creator_id: int) -> Role:

@@ -17,8 +17,10 @@ from db.tenants import (
     CHANGE_CHANNEL,
     announce_change,
     find_tenant,
+    find_tenant_of_app,
     insert_tenant,
     list_tenants,
+    set_facades,
     set_nobody,
     set_root,
     set_suspended,
@@ -54,6 +56,41 @@ async def test_another_master_key_opens_no_tenant(connection: AsyncConnection, t
 async def test_a_tenant_with_a_wrong_dsn_is_refused(connection: AsyncConnection) -> None:
     with pytest.raises(InvalidDsn):
         await insert_tenant(connection, name="x", dsn="mysql://h/d", master_key=MASTER_KEY)
+
+
+async def test_clients_of_another_system_find_a_tenant_by_its_id_or_its_name(
+    connection: AsyncConnection, tenant: Tenant
+) -> None:
+    await set_facades(connection, tenant.tenant_id, ["realm"])
+
+    for app_id in (str(tenant.tenant_id), tenant.name):
+        found = await find_tenant_of_app(connection, app_id, "realm", MASTER_KEY)
+        assert found is not None
+        assert (found.tenant_id, found.facades) == (tenant.tenant_id, {"realm"})
+        assert await find_tenant_of_app(connection, app_id, "mudbase", MASTER_KEY) is None
+    for nowhere in ("", "0", "nowhere", f"0{tenant.tenant_id}", "a\0", "\ud800", "9" * 400):
+        assert await find_tenant_of_app(connection, nowhere, "realm", MASTER_KEY) is None
+
+
+async def test_the_clients_of_a_suspended_tenant_find_none(connection: AsyncConnection, tenant: Tenant) -> None:
+    await set_facades(connection, tenant.tenant_id, ["realm"])
+    await set_suspended(connection, tenant.tenant_id, True)
+
+    assert await find_tenant_of_app(connection, tenant.name, "realm", MASTER_KEY) is None
+
+
+async def test_a_name_that_two_tenants_have_finds_neither_and_none_takes_an_id(
+    connection: AsyncConnection, tenant: Tenant
+) -> None:
+    twin = await a_tenant(connection, name=tenant.name)
+    thief = await a_tenant(connection, name=str(tenant.tenant_id))
+    for each in (tenant, twin, thief):
+        await set_facades(connection, each.tenant_id, ["realm"])
+
+    assert await find_tenant_of_app(connection, tenant.name, "realm", MASTER_KEY) is None
+    found = await find_tenant_of_app(connection, str(tenant.tenant_id), "realm", MASTER_KEY)
+    assert found is not None
+    assert found.tenant_id == tenant.tenant_id
 
 
 @pytest.mark.parametrize("tenant_id", [0, -1, 2, 2**31, 2**63, 2**200])

@@ -84,6 +84,9 @@ def test_help_names_every_command_and_nothing_is_left_untold() -> None:
             "tenant suspend",
             "tenant set",
             "tenant rules",
+            "tenant facades",
+            "realm import",
+            "realm export",
             "role add",
             "role list",
             "role password",
@@ -203,6 +206,17 @@ def test_suspending_and_resuming_shows_in_the_list(run: Run, tenant_id: str) -> 
     assert "suspended" not in run("tenant", "list").out
 
 
+def test_a_tenant_opens_facades_and_closes_them(run: Run, tenant_id: str) -> None:
+    said = f"The facades of tenant {tenant_id}"
+
+    assert run("tenant", "facades", tenant_id).out == f"{said}: none.\n"
+    assert run("tenant", "facades", tenant_id, "realm", "mudbase").out == f"{said}: mudbase, realm.\n"
+    assert run("tenant", "facades", tenant_id).out == f"{said}: mudbase, realm.\n"
+    assert "backendless" in run("tenant", "facades", tenant_id, "parse").sentence
+    assert run("tenant", "facades", tenant_id, "none").out == f"{said}: none.\n"
+    assert run("tenant", "facades", tenant_id).out == f"{said}: none.\n"
+
+
 def test_roles_are_added_listed_and_given_new_passwords(run: Run, tenant_id: str) -> None:
     ann = run("role", "add", tenant_id, "ann", "--name", "Ann Example")
     bob = run("role", "add", tenant_id, "bob", "--admin")
@@ -256,6 +270,7 @@ def test_explain_prints_plan_statement_and_where_each_argument_comes_from(run: R
     assert outcome.out.count("statement\n") == 1
     assert '"film_copy"' in outcome.out
     assert "$1: " in outcome.out
+    assert "0x" not in outcome.out
     assert from_input.out == outcome.out
 
 

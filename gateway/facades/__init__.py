@@ -1,0 +1,11 @@
+"""The wires of other systems, for clients that were written for those. They only translate: onto what `auth/guests.py`
+does for guests and accounts, and onto the engine of /query. A tenant says which it opens.
+
+    apps.py              which tenant is meant by the id that clients know it by
+    realm.py             Realm's client API
+    realm_replies.py     what it answers
+    realm_errors.py      what refusals are called there
+    realm_functions.py   a call of a function → the operation that makes it
+    realm_files.py       the files of an app's configuration
+    extended_json.py     its JSON of more types than JSON has
+"""
