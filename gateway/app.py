@@ -41,6 +41,7 @@ from gateway.changes import ChangeListener
 from gateway.compression import DeflatedTexts
 from gateway.errors import RequestError
 from gateway.facades.realm import realm_routes
+from gateway.facades.backendless import BackendlessEndpoint
 from gateway.graphiql import graphiql_routes
 from gateway.graphql_http import HttpLimits
 from gateway.health import healthz_endpoint, jwks_endpoint, readyz_endpoint
@@ -117,6 +118,7 @@ def routes(settings: Settings) -> list[BaseRoute]:
         Route("/readyz", readyz_endpoint, methods=["GET"]),
         Route("/query", QueryEndpoint()),
         Route("/roles_pbac", ControlEndpoint()),
+        Route("/backendless/{app}/{key}/{path:path}", BackendlessEndpoint()),
         *graphiql_routes(),
         *realm_routes(),
         *([Route("/metrics", metrics_endpoint, methods=["GET"])] if settings.metrics else []),
@@ -129,8 +131,12 @@ def middleware(settings: Settings) -> list[Middleware]:
         Middleware(
             CORSMiddleware,
             allow_origins=settings.cors_origins,
-            allow_methods=["GET", "POST", "DELETE", "OPTIONS"],
-            allow_headers=["Authorization", "Content-Type", "If-None-Match", "X-Requested-With", "Idempotency-Key"],
+            allow_methods=["GET", "POST", "PUT", "DELETE", "OPTIONS"],
+            allow_headers=[
+                *("Authorization", "Content-Type", "If-None-Match", "X-Requested-With", "Idempotency-Key"),
+                # Of Backendless' clients.
+                "user-token",
+            ],
             expose_headers=["ETag", "Retry-After", "WWW-Authenticate"],
             max_age=7200,
         ),

@@ -139,7 +139,7 @@ class ControlEndpoint:
             transaction=Transaction(
                 state.engine, principal.tenant_id, role_id=principal.role_id, may_change=not request.by_get
             ),
-            lent=_lent(state, principal, address_of(HTTPConnection(scope), state)),
+            lent=lent(state, principal, address_of(HTTPConnection(scope), state)),
             now=datetime.fromtimestamp(state.clock(), UTC),
             document=document,
             password_rules=PasswordRules(
@@ -189,7 +189,9 @@ async def _note_refusal(state: AppState, principal: Principal, field: str, refus
         )
 
 
-def _lent(state: AppState, principal: Principal, address: str) -> Lent:
+def lent(state: AppState, principal: Principal, address: str) -> Lent:
+    """What the gateway does for the control schema, on behalf of the principal."""
+
     async def tenant_model() -> Model:
         return (await state.tenants.get(principal.tenant_id, principal.tenant_version)).model
 
