@@ -26,6 +26,7 @@ from gateway.facades.backendless_data import Desk, Tables, open_desk
 from gateway.facades.backendless_errors import (
     Action,
     Refusal,
+    denied,
     no_such_address,
     refusal_of,
     unknown_app,
@@ -171,9 +172,13 @@ class BackendlessEndpoint:
             if name != USERS or refusal.number != unknown_table(name).number:
                 raise
             # Other users are nobody's to see, and what is stored of them is for `users/…`.
-            if call.action == "create" or call.request.method == "PUT":
-                raise Refusal(400, 1002, "Use the User Service to create and change users.") from refusal
-            raise unknown_row() from refusal
+            match call.action:
+                case "create" | "update":
+                    raise Refusal(400, 1002, "Use the User Service to create and change users.") from refusal
+                case "find" if call.steps[2:] in {(), ("find",), ("count",)}:
+                    raise denied("find") from refusal
+                case _:
+                    raise unknown_row() from refusal
 
 
 async def _answer_users(call: Call, steps: tuple[str, ...]) -> object:

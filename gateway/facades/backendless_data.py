@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final, cast
 from weakref import WeakKeyDictionary
 
-from db.errors import InvalidValue
+from db.errors import PublicError
 from gateway.auth.adoption import owner_columns
 from gateway.facades.asking import ask
 from gateway.facades.backendless_errors import Action, denied, unknown_row, unknown_table, unsupported
@@ -25,12 +25,11 @@ from gateway.facades.tables import (
 )
 from gateway.state import AppState
 from gateway.tenancy import LoadedTenant
-from schema.errors import UnknownColumn, WrongType
+from schema.errors import UnknownColumn
+from schema.expression.coerce import coercer
 from schema.principal import Principal
 from schema.query.building.schema import RootOperation
 from schema.query.compiler import RoleView
-from schema.query.errors import VariablesInvalid
-from schema.query.run import RowNotFound
 
 DEFAULT_PAGE: Final = 10
 MAX_PAGE: Final = 100
@@ -81,14 +80,10 @@ class Desk:
     async def get(self, row_id: object, query: Row) -> dict[str, object]:
         """The row of this id. Raises Refusal, PublicError."""
         self._require("select")
-        self._require_key()
+        self._require_key(row_id)
         picked = self._picked(query)
         related = min(_number(query, "relationsPageSize", RELATED_PAGE), MAX_PAGE)
-        try:
-            rows = (await self._ask(row_document(picked, row_id, related=related)))["rows"]
-        except (WrongType, InvalidValue, VariablesInvalid) as error:
-            raise unknown_row() from error
-        shown = self._shown(picked, rows)
+        shown = self._shown(picked, (await self._ask(row_document(picked, row_id, related=related)))["rows"])
         if not shown:
             raise unknown_row()
         return shown[0]
@@ -115,7 +110,7 @@ class Desk:
     async def change(self, row_id: object, row: Row) -> dict[str, object]:
         """The row of this id, with these values. Raises Refusal, PublicError."""
         self._require("update")
-        self._require_key()
+        self._require_key(row_id)
         values = stored_values(self.table, row)
         values.pop(str(self.table.key), None)
         picked = self._written()
@@ -127,11 +122,8 @@ class Desk:
     async def remove(self, row_id: object) -> dict[str, object]:
         """When the row of this id was deleted: now."""
         self._require("delete")
-        self._require_key()
-        try:
-            await self._ask(delete_document(Picked(self.table, ()), row_id))
-        except (WrongType, InvalidValue, VariablesInvalid, RowNotFound) as error:
-            raise unknown_row() from error
+        self._require_key(row_id)
+        await self._ask(delete_document(Picked(self.table, ()), row_id))
         return {"deletionTime": round(self.state.clock() * 1000)}
 
     async def _ask(self, document: Document) -> dict[str, object]:
@@ -167,9 +159,14 @@ class Desk:
         if operation not in self.table.roots:
             raise denied(_ACTIONS[operation])
 
-    def _require_key(self) -> None:
+    def _require_key(self, row_id: object) -> None:
         if self.table.key is None:
             raise unsupported("To name a row of a table without a primary key of one column")
+        try:
+            coercer(self.table.entity.columns[self.table.key].type)(row_id)
+        except PublicError as error:
+            # What no key can be is the id of no row.
+            raise unknown_row() from error
 
 
 class Tables:

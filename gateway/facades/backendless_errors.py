@@ -135,7 +135,7 @@ def _of_operation(error: StoreError | OperationError, action: Action) -> Refusal
             return Refusal(400, 1006, error.message)
         case ExpressionSyntaxError() | UnknownFunction() | UnsupportedExpression():
             return Refusal(400, 1017, f"Invalid where clause. {error.message}")
-        case WrongType() if action in {"find", "delete"}:
+        case WrongType() | InvalidValue() if action in {"find", "delete"}:
             return Refusal(400, 1017, f"Invalid where clause. {error.message}")
         case WrongType() | InvalidValue():
             return Refusal(400, 1007, error.message)

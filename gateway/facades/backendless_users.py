@@ -92,6 +92,9 @@ class Registry:
         try:
             entered = await guests.log_in(self.state, tenant_id, login, password, self.caller, terms=self.terms)
         except (InvalidCredentials, NoSuchRole, TenantSuspended) as refusal:
+            if isinstance(refusal, NoSuchRole):
+                # The answer does not tell an unknown login from a wrong password, and its time must not either.
+                await self.state.passwords.verify(None, password)
             await note_failure(self.state, tenant_id, login, refusal.code)
             raise
         return await self.user_of(entered.principal) | {"user-token": entered.tokens.secret}
