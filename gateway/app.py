@@ -40,8 +40,8 @@ from gateway.catalog_watch import CatalogWatch
 from gateway.changes import ChangeListener
 from gateway.compression import DeflatedTexts
 from gateway.errors import RequestError
-from gateway.facades.realm import realm_routes
 from gateway.facades.backendless import BackendlessEndpoint
+from gateway.facades.realm import realm_routes
 from gateway.graphiql import graphiql_routes
 from gateway.graphql_http import HttpLimits
 from gateway.health import healthz_endpoint, jwks_endpoint, readyz_endpoint

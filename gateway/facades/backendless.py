@@ -16,11 +16,11 @@ from starlette.types import Receive, Scope, Send
 
 from db.errors import PublicError
 from db.records import Tenant
-from db.tenants import find_tenant_of_app
 from gateway.auth import guests
 from gateway.auth.replies import NO_STORE, address_of
 from gateway.auth.tokens import MAX_TOKEN_CHARS, Claims
 from gateway.body import BodyUnreadable, check_nesting, parse_json, parse_query_string, read_body
+from gateway.facades.apps import get_app, is_meant
 from gateway.facades.asking import load, visitor_of
 from gateway.facades.backendless_data import Desk, Tables, open_desk
 from gateway.facades.backendless_errors import (
@@ -29,7 +29,6 @@ from gateway.facades.backendless_errors import (
     denied,
     no_such_address,
     refusal_of,
-    unknown_app,
     unknown_row,
     unknown_table,
     unknown_token,
@@ -77,12 +76,8 @@ class Call:
                 return "find"
 
     async def tenant(self) -> Tenant:
-        """The application's tenant. Raises Refusal."""
-        async with self.state.engine.connect() as connection:
-            tenant = await find_tenant_of_app(connection, self.app_id, FACADE, self.state.master_key)
-        if tenant is None:
-            raise unknown_app()
-        return tenant
+        """The application's tenant. Raises AppNotFound."""
+        return await get_app(self.state, self.app_id, FACADE)
 
     async def registry(self) -> Registry:
         return Registry(self.state, await self.tenant(), address_of(self.request, self.state))
@@ -186,7 +181,7 @@ async def _answer_users(call: Call, steps: tuple[str, ...]) -> object:
     match call.request.method, steps:
         # A stale token comes with each of these, and must not shut its owner out.
         case "POST", ("register", "guest"):
-            return await registry.log_in_guest()
+            return await registry.log_in_guest(await call.fields())
         case "POST", ("login",):
             return await registry.log_in(await call.fields())
         case "POST", ("register",):
@@ -230,7 +225,7 @@ async def _who_asks(call: Call) -> tuple[Principal, LoadedTenant, Claims | None]
     principal = await call.state.principals.principal_of(claims)
     loaded = await load(call.state, principal)
     # The token says whose data it is; the address must agree. No look into the control database is needed for that.
-    if call.app_id not in {str(loaded.tenant.tenant_id), loaded.tenant.name} or FACADE not in loaded.tenant.facades:
+    if not is_meant(loaded.tenant, call.app_id, FACADE):
         raise unknown_token()
     return principal, loaded, claims
 

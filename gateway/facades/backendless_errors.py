@@ -22,6 +22,7 @@ from gateway.auth.refusals import (
     TooManyGuests,
 )
 from gateway.errors import RequestError, error_headers
+from gateway.facades.apps import AppNotFound
 from gateway.tenancy import NoSuchTenant as TenantGone
 from schema.errors import (
     AccessDenied,
@@ -109,7 +110,7 @@ def _of_door(error: AuthError | TenantGone, action: Action) -> Refusal:
     match error:
         case TokenError():
             return unknown_token()
-        case TenantGone() | NoSuchTenant() | TenantSuspended():
+        case AppNotFound() | TenantGone() | NoSuchTenant() | TenantSuspended():
             return unknown_app()
         case AnonymousNotAllowed() if action != "users":
             return denied(action)

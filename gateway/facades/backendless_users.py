@@ -75,9 +75,12 @@ class Registry:
             return False
         return True
 
-    async def log_in_guest(self) -> User:
-        """A new guest, with its token."""
-        entered = await guests.login_guest(self.state, self.tenant.tenant_id, self.caller, terms=self.terms)
+    async def log_in_guest(self, fields: Fields) -> User:
+        """A new guest, with its token. The SDK sends no field; others may meet a tenant's challenge."""
+        challenge = parse_text("challenge", fields.get("challenge"), MAX_PASSWORD_CHARS)
+        entered = await guests.login_guest(
+            self.state, self.tenant.tenant_id, self.caller, terms=self.terms, challenge=challenge
+        )
         return await self.user_of(entered.principal) | {"user-token": entered.tokens.secret}
 
     async def log_in(self, fields: Fields) -> User:
