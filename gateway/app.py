@@ -41,6 +41,7 @@ from gateway.changes import ChangeListener
 from gateway.compression import DeflatedTexts
 from gateway.errors import RequestError
 from gateway.facades.backendless import BackendlessEndpoint
+from gateway.facades.mudbase import mudbase_routes
 from gateway.facades.realm import realm_routes
 from gateway.graphiql import graphiql_routes
 from gateway.graphql_http import HttpLimits
@@ -121,6 +122,7 @@ def routes(settings: Settings) -> list[BaseRoute]:
         Route("/backendless/{app}/{key}/{path:path}", BackendlessEndpoint()),
         *graphiql_routes(),
         *realm_routes(),
+        *mudbase_routes(),
         *([Route("/metrics", metrics_endpoint, methods=["GET"])] if settings.metrics else []),
     ]
 
@@ -131,7 +133,7 @@ def middleware(settings: Settings) -> list[Middleware]:
         Middleware(
             CORSMiddleware,
             allow_origins=settings.cors_origins,
-            allow_methods=["GET", "POST", "PUT", "DELETE", "OPTIONS"],
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
             allow_headers=[
                 *("Authorization", "Content-Type", "If-None-Match", "X-Requested-With", "Idempotency-Key"),
                 # Of Backendless' clients.

@@ -40,7 +40,7 @@ DOORS: Final = frozenset(
     }
 )
 #: The same of other systems: who asks there may have no session yet.
-FACADE_DOORS: Final = re.compile(r"/backendless/[^/]+/[^/]+/users/")
+FACADE_DOORS: Final = re.compile(r"/backendless/[^/]+/[^/]+/users/|(?:/mudbase/[^/]+)?/api/auth/")
 
 
 def is_door(path: str) -> bool:

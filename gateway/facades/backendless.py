@@ -22,7 +22,7 @@ from gateway.auth.tokens import MAX_TOKEN_CHARS, Claims
 from gateway.body import BodyUnreadable, check_nesting, parse_json, parse_query_string, read_body
 from gateway.facades.apps import get_app, is_meant
 from gateway.facades.asking import load, visitor_of
-from gateway.facades.backendless_data import Desk, Tables, open_desk
+from gateway.facades.backendless_data import Desk, open_desk
 from gateway.facades.backendless_errors import (
     Action,
     Refusal,
@@ -34,6 +34,7 @@ from gateway.facades.backendless_errors import (
     unknown_token,
 )
 from gateway.facades.backendless_users import Registry, roles_of
+from gateway.facades.shown_tables import ShownTables
 from gateway.log import log, publish
 from gateway.metrics import OUTCOME, outcome_of
 from gateway.state import AppState, state_of
@@ -105,7 +106,7 @@ class BackendlessEndpoint:
     """The ASGI application of this facade."""
 
     def __init__(self) -> None:
-        self._tables = Tables()
+        self._tables = ShownTables()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         call = _read_call(Request(scope, receive))

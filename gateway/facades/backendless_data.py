@@ -3,21 +3,20 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, cast
-from weakref import WeakKeyDictionary
 
 from db.errors import PublicError
-from gateway.auth.adoption import owner_columns
 from gateway.facades.asking import ask
 from gateway.facades.backendless_errors import Action, denied, unknown_row, unknown_table, unsupported
 from gateway.facades.backendless_rows import Row, id_of, shown_row, stored_values
 from gateway.facades.backendless_where import Names, to_filter, to_ordering
+from gateway.facades.shown_tables import ShownTables
 from gateway.facades.tables import (
     Document,
     Picked,
     TableView,
     count_document,
+    count_in,
     delete_document,
-    find_table,
     insert_document,
     list_document,
     row_document,
@@ -29,12 +28,13 @@ from schema.errors import UnknownColumn
 from schema.expression.coerce import coercer
 from schema.principal import Principal
 from schema.query.building.schema import RootOperation
-from schema.query.compiler import RoleView
 
 DEFAULT_PAGE: Final = 10
 MAX_PAGE: Final = 100
 #: Of each collection beside a row, unless it is said otherwise.
 RELATED_PAGE: Final = 10
+#: Over how many relations rows can be loaded.
+MAX_STEPS: Final = 5
 _MAX_OFFSET: Final = 2**31 - 1
 _NOT_OFFERED: Final = ("groupBy", "having", "distinct", "relationsDepth", "fileReferencePrefix")
 _ACTIONS: Final[Mapping[RootOperation, Action]] = {
@@ -73,9 +73,7 @@ class Desk:
     async def count(self, query: Row) -> object:
         """How many rows a query means."""
         self._require("select")
-        answer = await self._ask(count_document(self.table, self._filter(query)))
-        aggregates = cast("dict[str, dict[str, object]]", answer["Aggregates"])
-        return aggregates["rows"]["count"]
+        return count_in(await self._ask(count_document(self.table, filter_text=self._filter(query))))
 
     async def get(self, row_id: object, query: Row) -> dict[str, object]:
         """The row of this id. Raises Refusal, PublicError."""
@@ -169,37 +167,13 @@ class Desk:
             raise unknown_row() from error
 
 
-class Tables:
-    """The tables that were asked for, by the views that show them: a view lasts until something about it changes."""
-
-    def __init__(self) -> None:
-        self._found: WeakKeyDictionary[RoleView, dict[str, tuple[TableView, str | None]]] = WeakKeyDictionary()
-
-    def get(self, loaded: LoadedTenant, principal: Principal, name: str) -> tuple[TableView, str | None]:
-        """The table of this name, and the column that says whose a row is, where there is one that the caller sees.
-        Raises Refusal for a table that there is not, or none that the caller may know of."""
-        view = loaded.view(principal)
-        found = self._found.setdefault(view, {})
-        if name not in found:
-            table = find_table(view, name)
-            if table is None:
-                raise unknown_table(name)
-            found[name] = table, _owner_of(loaded, table)
-        return found[name]
-
-
-def open_desk(state: AppState, tables: Tables, loaded: LoadedTenant, principal: Principal, name: str) -> Desk:
+def open_desk(state: AppState, tables: ShownTables, loaded: LoadedTenant, principal: Principal, name: str) -> Desk:
     """The table of this name, for the caller. Raises Refusal."""
-    table, owner = tables.get(loaded, principal, name)
+    shown = tables.find(loaded, principal, name)
+    if shown is None:
+        raise unknown_table(name)
+    table, owner = shown
     return Desk(state, loaded, principal, table, name, Names(owner, principal.public_id, principal.role_id))
-
-
-def _owner_of(loaded: LoadedTenant, table: TableView) -> str | None:
-    place = table.entity.table.name
-    found = {each.column for each in owner_columns(loaded) if each.table == place and each.id_type == "int8"}
-    if len(found) != 1:
-        return None
-    return next((name for name, column in table.columns.items() if column.name in found), None)
 
 
 def _related(table: TableView, paths: list[str]) -> dict[str, Picked]:
@@ -207,6 +181,8 @@ def _related(table: TableView, paths: list[str]) -> dict[str, Picked]:
     steps: dict[str, list[str]] = {}
     for path in paths:
         name, _, rest = path.partition(".")
+        if rest.count(".") >= MAX_STEPS:
+            raise unsupported(f"To load relations over more than {MAX_STEPS} steps")
         steps.setdefault(name, []).extend([rest] if rest else [])
     found: dict[str, Picked] = {}
     for name, rest in steps.items():

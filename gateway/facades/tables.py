@@ -6,6 +6,7 @@ A document holds names of the model alone; every value travels in a variable.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import cast
 
 from graphql import GraphQLObjectType, get_named_type, is_leaf_type
 
@@ -14,6 +15,8 @@ from schema.model import Entity
 from schema.names import condition_members
 from schema.query.building.schema import RootOperation
 from schema.query.compiler import RoleView
+
+Where = Mapping[str, object]
 
 
 @dataclass(frozen=True)
@@ -111,16 +114,23 @@ def list_document(
     picked: Picked,
     *,
     filter_text: str = "",
+    where: Where | None = None,
     ordering: tuple[str, ...] = (),
     limit: int,
     offset: int = 0,
     related: int = 0,
 ) -> Document:
     """Rows under `rows`."""
-    declared = "$filter:String,$ordering:[String],$limit:Int,$offset:Int" + _related(picked)
-    given = "filter:$filter,ordering:$ordering,limit:$limit,offset:$offset"
-    variables: dict[str, object] = {"filter": filter_text, "ordering": list(ordering), "limit": limit, "offset": offset}
-    text = f"query({declared}){{rows:{picked.table.name}({given}){picked.text()}}}"
+    declared = f"$filter:String,$where:{_where_type(picked.table)},$ordering:[String],$limit:Int,$offset:Int"
+    given = "filter:$filter,where:$where,ordering:$ordering,limit:$limit,offset:$offset"
+    variables: dict[str, object] = {
+        "filter": filter_text,
+        "where": where or {},
+        "ordering": list(ordering),
+        "limit": limit,
+        "offset": offset,
+    }
+    text = f"query({declared}{_related(picked)}){{rows:{picked.table.name}({given}){picked.text()}}}"
     return Document(text, _with_related(picked, variables, related))
 
 
@@ -133,12 +143,19 @@ def row_document(picked: Picked, key: object, *, related: int = 0) -> Document:
     return Document(text, _with_related(picked, {"where": {member: {"_eq": key}}}, related))
 
 
-def count_document(table: TableView, filter_text: str) -> Document:
+def count_document(table: TableView, *, filter_text: str = "", where: Where | None = None) -> Document:
     """How many rows there are, under `Aggregates`, `rows`, `count`."""
     aggregates = table.view.schema.aggregates
     name = next(field_name for field_name, entity in aggregates.items() if entity is table.entity)
-    text = f"query($filter:String){{Aggregates{{rows:{name}(filter:$filter){{count}}}}}}"
-    return Document(text, {"filter": filter_text})
+    asked = f"Aggregates{{rows:{name}(filter:$filter,where:$where){{count}}}}"
+    text = f"query($filter:String,$where:{_where_type(table)}){{{asked}}}"
+    return Document(text, {"filter": filter_text, "where": where or {}})
+
+
+def count_in(data: Mapping[str, object]) -> object:
+    """The count in the answer to such a document."""
+    aggregates = cast("dict[str, dict[str, object]]", data["Aggregates"])
+    return aggregates["rows"]["count"]
 
 
 def insert_document(picked: Picked, values: Mapping[str, object], *, upsert: bool = False) -> Document:
