@@ -1,11 +1,10 @@
 """docs/backendless.md: its program does what it shows, and its numbers are those of the code."""
 
 import re
-from pathlib import Path
 
 import pytest
 
-from tests.documents import blocks_of, read_document, table_rows
+from tests.documents import ROOT, blocks_of, read_document, table_rows
 from tests.facades.backendless.conftest import Bench
 
 PAGE = "docs/backendless.md"
@@ -29,7 +28,7 @@ async def test_the_program_prints_what_is_shown(bench: Bench) -> None:
 
 
 def test_every_number_is_on_the_page() -> None:
-    code = "".join(path.read_text("utf-8") for path in Path("gateway/facades").glob("backendless*.py"))
+    code = "".join(path.read_text("utf-8") for path in (ROOT / "gateway/facades").glob("backendless*.py"))
     used = set(re.findall(r"Refusal\(\d+, (\d+)", code)) | set(re.findall(r"\((10\d\d), \"", code))
     documented = {number for code, *_ in table_rows(read_document(PAGE)) for number in re.findall(r"\d+", code)}
 
