@@ -51,7 +51,10 @@ def is_door(path: str) -> bool:
 def plain_error(path: str, status: int, text: str, headers: Mapping[str, str] | None = None) -> Response:
     """A refusal that no endpoint gave; at a GraphQL endpoint its clients find the text under `errors` as well."""
     body: dict[str, object] = {"error": text, "status": status}
-    if path not in DOORS:
+    if path.startswith("/backendless/"):
+        # Where its clients look for it.
+        body |= {"message": text, "code": 40000 + status}
+    elif path not in DOORS:
         body["errors"] = [{"message": text}]
     return Response(orjson.dumps(body), status, {"Cache-Control": "no-store"} | dict(headers or {}), "application/json")
 

@@ -1,6 +1,7 @@
-"""ask(state, loaded, principal, document): what a facade asks of /query, by the same way as every other request."""
+"""ask(loaded, principal, document): what a facade asks of /query, by the same way as every other request."""
 
-from typing import cast
+from collections.abc import Awaitable, Callable
+from typing import TypeVar, cast
 
 import orjson
 
@@ -14,22 +15,31 @@ from gateway.state import AppState
 from gateway.tenancy import LoadedTenant
 from schema.principal import Principal
 
+Answer = TypeVar("Answer")
 
-async def ask(state: AppState, loaded: LoadedTenant, principal: Principal, document: Document) -> dict[str, object]:
+
+async def ask(loaded: LoadedTenant, principal: Principal, document: Document) -> dict[str, object]:
     """The `data` that a document gives the principal. Raises PublicError.
 
     It is the gateway's own document, so it is answered also where a tenant answers trusted documents only.
     """
-    request = GraphQLRequest(document.text, dict(document.variables))
-    try:
-        body = await answer_query(loaded, principal, request)
-    except CatalogOutdated:
-        latest = await state.tenants.catch_up(loaded)
-        if latest is None or not document.only_reads:
-            raise
-        body = await answer_query(latest, principal, request)
+    body = await answer_query(loaded, principal, GraphQLRequest(document.text, dict(document.variables)))
     answer = cast("dict[str, dict[str, object]]", orjson.loads(body))
     return answer["data"]
+
+
+async def read_latest(
+    state: AppState, loaded: LoadedTenant, read: Callable[[LoadedTenant], Awaitable[Answer]]
+) -> Answer:
+    """What is read of the tenant. Where tables have changed that it names, it is read once more of those that there are
+    now. Raises as `read` does."""
+    try:
+        return await read(loaded)
+    except CatalogOutdated:
+        latest = await state.tenants.catch_up(loaded)
+        if latest is None:
+            raise
+        return await read(latest)
 
 
 async def load(state: AppState, principal: Principal) -> LoadedTenant:

@@ -21,7 +21,7 @@ from gateway.auth.replies import NO_STORE, address_of
 from gateway.auth.tokens import MAX_TOKEN_CHARS, Claims
 from gateway.body import BodyUnreadable, check_nesting, parse_json, parse_query_string, read_body
 from gateway.facades.apps import get_app, is_meant
-from gateway.facades.asking import load, visitor_of
+from gateway.facades.asking import load, read_latest, visitor_of
 from gateway.facades.backendless_data import Desk, open_desk
 from gateway.facades.backendless_errors import (
     Action,
@@ -138,24 +138,21 @@ class BackendlessEndpoint:
         is_own = name == USERS and principal.kind != "nobody" and steps == (principal.public_id,)
         if is_own and claims is not None:
             return await _answer_own_user(call, principal, claims)
+        given = call.query() if call.request.method == "GET" else await call.fields()
+
+        async def read(loaded: LoadedTenant) -> object:
+            return await _read(call, self._open(call, loaded, principal, name), steps, given)
+
+        if call.action == "find":
+            return await read_latest(call.state, loaded, read)
         desk = self._open(call, loaded, principal, name)
         match call.request.method, steps:
             case "PUT" | "POST", ():
-                return await desk.save(await call.fields())
+                return await desk.save(given)
             case "PUT", ("upsert",):
-                return await desk.create(await call.fields(), upsert=True)
-            case "GET", ():
-                return await desk.find(call.query())
-            case "POST", ("find",):
-                return await desk.find(await call.fields())
-            case "POST", ("count",):
-                return await desk.count(await call.fields())
-            case "GET", ("count",):
-                return await desk.count(call.query())
-            case "GET", (row_id,):
-                return await desk.get(row_id, call.query())
+                return await desk.create(given, upsert=True)
             case "PUT", (row_id,):
-                return await desk.change(row_id, await call.fields())
+                return await desk.change(row_id, given)
             case "DELETE", (row_id,):
                 return await desk.remove(row_id)
             case _:
@@ -175,6 +172,18 @@ class BackendlessEndpoint:
                     raise denied("find") from refusal
                 case _:
                     raise unknown_row() from refusal
+
+
+async def _read(call: Call, desk: Desk, steps: tuple[str, ...], given: Row) -> object:
+    match call.request.method, steps:
+        case ("GET", ()) | ("POST", ("find",)):
+            return await desk.find(given)
+        case "GET" | "POST", ("count",):
+            return await desk.count(given)
+        case "GET", (row_id,):
+            return await desk.get(row_id, given)
+        case _:
+            raise no_such_address()
 
 
 async def _answer_users(call: Call, steps: tuple[str, ...]) -> object:

@@ -125,7 +125,7 @@ class Desk:
         return {"deletionTime": round(self.state.clock() * 1000)}
 
     async def _ask(self, document: Document) -> dict[str, object]:
-        return await ask(self.state, self.loaded, self.principal, document)
+        return await ask(self.loaded, self.principal, document)
 
     def _filter(self, query: Row) -> str:
         return to_filter(_text(query, "where"), self.table, self.names)

@@ -21,7 +21,7 @@ from gateway.auth.replies import NO_STORE, address_of
 from gateway.auth.tokens import MAX_TOKEN_CHARS, Claims
 from gateway.body import check_nesting, parse_json, parse_query_string, read_body
 from gateway.facades.apps import get_app, is_meant
-from gateway.facades.asking import load
+from gateway.facades.asking import load, read_latest
 from gateway.facades.mudbase_data import Collection
 from gateway.facades.mudbase_errors import Refusal, invalid, not_found, refusal_of, unauthorized
 from gateway.facades.mudbase_users import Project, fields_of_session, leave, renew, session_of
@@ -147,11 +147,15 @@ class MudbaseEndpoint:
                 return _reply(await project.erase(claims, await call.fields()))
             case ("data", "projects", project_id, "collections", name, "data", *steps):
                 principal, loaded = await call.enter(project_id)
-                shown = self._tables.find(loaded, principal, name)
-                if shown is None:
-                    raise not_found("Collection")
-                collection = Collection(call.state, loaded, principal, *shown)
-                return await _answer_data(call, collection, tuple(steps))
+
+                async def answer(loaded: LoadedTenant) -> Response:
+                    shown = self._tables.find(loaded, principal, name)
+                    if shown is None:
+                        raise not_found("Collection")
+                    return await _answer_data(call, Collection(loaded, principal, *shown), tuple(steps))
+
+                is_read = call.request.method == "GET"
+                return await (read_latest(call.state, loaded, answer) if is_read else answer(loaded))
             case _:
                 raise not_found("Route")
 

@@ -21,7 +21,6 @@ from gateway.facades.tables import (
     update_document,
     whole,
 )
-from gateway.state import AppState
 from gateway.tenancy import LoadedTenant
 from schema.expression.coerce import coercer
 from schema.principal import Principal
@@ -40,7 +39,6 @@ Row = Mapping[str, object]
 class Collection:
     """One table, as the caller may work with it; `owner` is the column that says whose a row is."""
 
-    state: AppState
     loaded: LoadedTenant
     principal: Principal
     table: TableView
@@ -98,7 +96,7 @@ class Collection:
         await self._ask(delete_document(whole(self.table), row_id))
 
     async def _ask(self, document: Document) -> dict[str, object]:
-        return await ask(self.state, self.loaded, self.principal, document)
+        return await ask(self.loaded, self.principal, document)
 
     def _shown(self, rows: object) -> list[dict[str, object]]:
         return [self._document(row) for row in cast("list[Row]", rows)]

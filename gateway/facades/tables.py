@@ -80,10 +80,6 @@ class Document:
     text: str
     variables: Mapping[str, object]
 
-    @property
-    def only_reads(self) -> bool:
-        return self.text.startswith("query")
-
 
 def find_table(view: RoleView, name: str) -> TableView | None:
     """The table of this name that the view shows: exactly, or in another case where only one is meant."""

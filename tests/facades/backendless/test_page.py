@@ -20,7 +20,7 @@ const console = { log: (...values) => lines.push(format(...values)) };
 async def test_the_program_prints_what_is_shown(bench: Bench) -> None:
     blocks = list(blocks_of(read_document(PAGE)))
     (place,) = [place for place, block in enumerate(blocks) if block.language == "js"]
-    program = blocks[place].text.replace("https://gateway.example", bench.address).replace('"todo"', '"shelter"')
+    program = blocks[place].text.replace("https://gateway.example", bench.address).replace('"notes"', '"shelter"')
     async with bench.launch() as sdk:
         lines = await sdk.run(f"{PRINTED}\n{program}\nreturn lines;")
 

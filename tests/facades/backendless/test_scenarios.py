@@ -190,7 +190,9 @@ async def test_a_user_changes_its_name_and_its_password_and_goes_for_good(bench:
         "return await Backendless.UserService.update({ ...(await Backendless.UserService.getCurrentUser()), ...to })"
     )
     async with bench.launch() as sdk:
-        await upgrade(sdk, await enter_as_guest(sdk))
+        guest = await enter_as_guest(sdk)
+        nicknamed = await sdk.run(update, to={"name": "Somebody"})
+        await upgrade(sdk, guest)
         await sdk.run(LOG_IN, email=EMAIL, password=PASSWORD)
         renamed = await sdk.run(update, to={"name": "Ann"})
         not_moved = await sdk.refused(update, to={"email": "other@example.org"})
@@ -202,6 +204,7 @@ async def test_a_user_changes_its_name_and_its_password_and_goes_for_good(bench:
         await sdk.run("await Backendless.Data.of('Users').remove(id)", id=user["objectId"])
         gone = await sdk.refused(LOG_IN, email=EMAIL, password="another long walk to 7 bridges.")
 
+    assert (nicknamed["name"], nicknamed["userStatus"]) == ("Somebody", "GUEST")
     assert (renamed["name"], user["name"]) == ("Ann", "Ann")
     assert (not_moved["status"], not_known["code"]) == (400, 1021)
     assert (old["code"], gone["code"]) == (3003, 3003)

@@ -1,6 +1,8 @@
 """Where clauses of Backendless become expressions of ours."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.facades.backendless_where import Names, to_filter, to_ordering
 from gateway.facades.tables import TableView, find_table
@@ -41,7 +43,7 @@ def notes() -> TableView:
 
 
 @pytest.mark.parametrize(
-    ("given", "meant"),
+    ("clause", "meant"),
     [
         ("", ""),
         ("body = 'it''s' AND id>=3", "body = 'it''s' and id >= 3"),
@@ -61,8 +63,8 @@ def notes() -> TableView:
         ("made before 1800000000000", "made < '2027-01-15T08:00:00+00:00'"),
     ],
 )
-def test_a_clause_means_the_same(notes: TableView, given: str, meant: str) -> None:
-    assert to_filter(given, notes, ME) == meant
+def test_a_clause_means_the_same(notes: TableView, clause: str, meant: str) -> None:
+    assert to_filter(clause, notes, ME) == meant
     parse_expression(meant)
 
 
@@ -70,16 +72,26 @@ def test_without_a_column_of_owners_ownerid_is_a_name_like_any_other(notes: Tabl
     assert to_filter("ownerId = 'abc'", notes, Names(None, "abc", 7)) == "ownerId = 'abc'"
 
 
-@pytest.mark.parametrize("given", ["id = $_PRINCIPAL.roleid", "id = 1; drop table note", "body = 'open", "x" * 20_000])
-def test_what_has_no_meaning_is_refused(notes: TableView, given: str) -> None:
+@pytest.mark.parametrize("clause", ["id = $_PRINCIPAL.roleid", "id = 1; drop table note", "body = 'open", "x" * 20_000])
+def test_what_has_no_meaning_is_refused(notes: TableView, clause: str) -> None:
     with pytest.raises(ExpressionSyntaxError):
-        to_filter(given, notes, ME)
+        to_filter(clause, notes, ME)
 
 
-@pytest.mark.parametrize("given", ["(" * MAX_LENGTH, ")" * MAX_LENGTH, "is not " * 1400, "in (" * 2500])
-def test_what_is_bent_is_left_for_the_parser_to_refuse(notes: TableView, given: str) -> None:
+@pytest.mark.parametrize("clause", ["(" * MAX_LENGTH, ")" * MAX_LENGTH, "is not " * 1400, "in (" * 2500])
+def test_what_is_bent_is_left_for_the_parser_to_refuse(notes: TableView, clause: str) -> None:
     with pytest.raises(ExpressionSyntaxError):
-        parse_expression(to_filter(given, notes, ME))
+        parse_expression(to_filter(clause, notes, ME))
+
+
+@given(text=st.text("()[]'`.,=<> andorisnulltbefore012objectIdownerId", max_size=60))
+def test_whatever_is_written_is_rewritten_or_refused(notes: TableView, text: str) -> None:
+    try:
+        rewritten = to_filter(text, notes, ME)
+    except ExpressionSyntaxError:
+        return
+    # A rewritten clause is no longer than a few characters for each of its own.
+    assert len(rewritten) <= 40 * (len(text) + 1)
 
 
 def test_an_order_names_columns_of_ours(notes: TableView) -> None:

@@ -6,10 +6,14 @@ import httpx2
 import pytest
 from sqlalchemy import text
 
+from db.errors import PublicError
 from db.records import GuestPolicy, RuleOptions
 from db.roles import set_deleted
 from db.rules import insert_rule
-from db.tenants import insert_tenant, set_facades, set_suspended
+from db.tenants import insert_tenant, set_facades, set_only_trusted, set_suspended
+from gateway.auth.refusals import ChallengeFailed, HookSilent, RefusedByHook, TooManyGuests
+from gateway.errors import InternalError
+from gateway.facades.backendless_errors import refusal_of
 from gateway.log import cleanse
 from tests.databases import Databases
 from tests.doors import MASTER_KEY
@@ -216,6 +220,22 @@ async def test_logins_are_limited_as_at_the_gateways_own_doors(
     assert (first.json()["code"], second.json()["code"]) == (3003, 999)
 
 
+@pytest.mark.parametrize(
+    ("error", "refusal"),
+    [
+        (RefusedByHook("Not today."), (403, 40403, "Not today.")),
+        (ChallengeFailed(), (403, 40403, "The challenge was not met.")),
+        (HookSilent(), (503, 40503, HookSilent().message)),
+        (TooManyGuests(7), (429, 999, TooManyGuests(7).message)),
+        (InternalError("5"), (500, 40500, InternalError("5").message)),
+    ],
+)
+def test_what_a_door_refuses_has_a_number(error: PublicError, refusal: tuple[int, int, str]) -> None:
+    told = refusal_of(error, "users")
+
+    assert (told.status, told.number, told.message) == refusal
+
+
 # --- rows --------------------------------------------------------------------------------------------------------
 
 
@@ -301,6 +321,26 @@ async def test_a_row_under_a_key_that_is_taken_is_a_conflict(shelter: Shelter, t
     assert await told(shelter, "PUT", "data/folder", {"name": "home"}, token) == (409, 40409)
 
 
+async def test_a_tenant_that_answers_trusted_documents_only_answers_its_open_facade(
+    shelter: Shelter, token: str
+) -> None:
+    async with shelter.state.engine.begin() as connection:
+        await set_only_trusted(connection, shelter.tenant_id, True)
+    await forget(shelter)
+    await call(shelter, "PUT", "data/note", {"body": "milk"}, token)
+
+    found = (await call(shelter, "POST", "data/note/find", {}, token)).json()
+    assert [row["body"] for row in found] == ["milk"]
+
+
+async def test_a_table_that_changes_meanwhile_is_read_as_it_now_is(shelter: Shelter, token: str) -> None:
+    await call(shelter, "PUT", "data/note", {"body": "milk"}, token)
+    await shelter.rows("alter table note drop column folder_id")
+
+    found = (await call(shelter, "POST", "data/note/find", {}, token)).json()
+    assert [row["body"] for row in found] == ["milk"]
+
+
 async def test_a_page_has_no_more_rows_than_the_service_gives(shelter: Shelter, token: str) -> None:
     for number in range(12):
         await call(shelter, "PUT", "data/note", {"body": f"{number:02}"}, token)
@@ -343,7 +383,7 @@ async def test_a_body_that_is_no_json_is_refused_in_the_same_form(shelter: Shelt
 async def test_a_door_reads_no_large_body(shelter: Shelter) -> None:
     reply = await call(shelter, "POST", "users/login", {"login": "x" * 200_000})
 
-    assert reply.status_code == 413
+    assert (reply.status_code, reply.json()["code"]) == (413, 40413)
 
 
 async def test_while_the_tenants_database_is_away_it_is_said(

@@ -17,7 +17,7 @@ PAGE = "docs/mudbase.md"
 async def test_the_program_prints_what_is_shown(bench: Bench) -> None:
     blocks = list(blocks_of(read_document(PAGE)))
     (place,) = [place for place, block in enumerate(blocks) if block.language == "python"]
-    program = blocks[place].text.replace("https://gateway.example", bench.address).replace('"todo"', '"shelter"')
+    program = blocks[place].text.replace("https://gateway.example", bench.address).replace('"notes"', '"shelter"')
     command = [sys.executable, "-c", program]
     run = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=False)
 

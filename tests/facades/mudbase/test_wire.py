@@ -150,6 +150,14 @@ async def test_what_is_no_field_is_refused_and_a_taken_key_is_a_conflict(shelter
     assert await told(shelter, "POST", folders, {"name": "home"}, token) == (409, "CONFLICT")
 
 
+async def test_a_table_that_changes_meanwhile_is_read_as_it_now_is(shelter: Shelter, token: str) -> None:
+    await send(shelter, "POST", NOTES, {"body": "milk"}, token)
+    await shelter.rows("alter table note drop column folder_id")
+
+    (note,) = (await send(shelter, "GET", NOTES, token=token)).json()["data"]
+    assert note.keys() == {"_id", "id", "owner", "body"}
+
+
 async def test_guests_are_limited_as_at_the_gateways_own_doors(
     databases: Databases, built_project: BuiltShelter
 ) -> None:
