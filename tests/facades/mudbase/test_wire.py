@@ -5,7 +5,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from db.tenants import insert_tenant, set_facades
+from db.tenants import insert_tenant, set_facades, set_only_trusted
 from tests.databases import Databases
 from tests.doors import MASTER_KEY, bearer
 from tests.shelters import BuiltShelter, Shelter
@@ -115,6 +115,19 @@ async def test_graphql_answers_queries_and_no_mutation(shelter: Shelter, token: 
     assert answered.json() == {"data": {"note": [{"body": "milk"}]}}
     assert (refused.status_code, refused.json()["errors"][0]["extensions"]["code"]) == (405, "METHOD_NOT_ALLOWED")
     assert (wrong.status_code, "errors" in wrong.json()) == (400, True)
+
+
+async def test_where_only_trusted_documents_are_answered_documents_are_but_no_query_is(
+    shelter: Shelter, token: str
+) -> None:
+    async with shelter.state.engine.begin() as connection:
+        await set_only_trusted(connection, shelter.tenant_id, True)
+    shelter.state.principals.drop_tenant(shelter.tenant_id)
+    await shelter.state.tenants.refresh(shelter.tenant_id)
+    refused = await send(shelter, "POST", GRAPHQL, {"query": "{ note { id } }"}, token)
+
+    assert refused.json()["errors"][0]["extensions"]["code"] == "DOCUMENT_NOT_TRUSTED"
+    assert (await send(shelter, "GET", NOTES, token=token)).json()["data"] == []
 
 
 @pytest.mark.parametrize(
