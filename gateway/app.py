@@ -40,6 +40,8 @@ from gateway.catalog_watch import CatalogWatch
 from gateway.changes import ChangeListener
 from gateway.compression import DeflatedTexts
 from gateway.errors import RequestError
+from gateway.facades.backendless import BackendlessEndpoint
+from gateway.facades.mudbase import mudbase_routes
 from gateway.facades.realm import realm_routes
 from gateway.graphiql import graphiql_routes
 from gateway.graphql_http import HttpLimits
@@ -118,8 +120,10 @@ def routes(settings: Settings) -> list[BaseRoute]:
         Route("/readyz", readyz_endpoint, methods=["GET"]),
         Route("/query", QueryEndpoint()),
         Route("/roles_pbac", ControlEndpoint()),
+        Route("/backendless/{app}/{key}/{path:path}", BackendlessEndpoint()),
         *graphiql_routes(),
         *realm_routes(),
+        *mudbase_routes(),
         *([Route("/metrics", metrics_endpoint, methods=["GET"])] if settings.metrics else []),
     ]
 
@@ -130,8 +134,12 @@ def middleware(settings: Settings) -> list[Middleware]:
         Middleware(
             CORSMiddleware,
             allow_origins=settings.cors_origins,
-            allow_methods=["GET", "POST", "DELETE", "OPTIONS"],
-            allow_headers=["Authorization", "Content-Type", "If-None-Match", "X-Requested-With", "Idempotency-Key"],
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
+            allow_headers=[
+                *("Authorization", "Content-Type", "If-None-Match", "X-Requested-With", "Idempotency-Key"),
+                # Of Backendless' clients.
+                "user-token",
+            ],
             expose_headers=["ETag", "Retry-After", "WWW-Authenticate"],
             max_age=7200,
         ),

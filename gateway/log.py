@@ -25,8 +25,11 @@ _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _SECRET_NAME = re.compile(
     r"passw|secret|token|authorization|cookie|credential|dsn|database_url|api_?key|master_?key|private", re.IGNORECASE
 )
-# Bearer tokens, and what stands between user and host in the address of a database.
-_SECRET_TEXT = re.compile(r"(?i:bearer)\s+\S+|eyJ[\w-]{10,}\.[\w-]+\.[\w-]+|(?<=://)[^\s/@:]*:[^\s@]*(?=@)", re.ASCII)
+# Bearer tokens, tokens in addresses, and what stands between user and host in the address of a database.
+_SECRET_TEXT = re.compile(
+    r"(?i:bearer)\s+\S+|eyJ[\w-]{10,}\.[\w-]+\.[\w-]+|(?<=/isvalidusertoken/)\S+|(?<=://)[^\s/@:]*:[^\s@]*(?=@)",
+    re.ASCII,
+)
 # Control characters, and the line ends that only Unicode knows.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _HIDDEN = "[hidden]"

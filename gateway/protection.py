@@ -1,6 +1,7 @@
 """Protection: what holds for every request before anything reads it, and for every response after it is written."""
 
 import logging
+import re
 import time
 import uuid
 from collections.abc import Iterable, Mapping
@@ -38,12 +39,22 @@ DOORS: Final = frozenset(
         "/auth/sessions",
     }
 )
+#: The same of other systems: who asks there may have no session yet.
+FACADE_DOORS: Final = re.compile(r"/backendless/[^/]+/[^/]+/users/|(?:/mudbase/[^/]+)?/api/auth/")
+
+
+def is_door(path: str) -> bool:
+    """Whether it is where somebody comes in, registers or leaves."""
+    return path in DOORS or FACADE_DOORS.match(path) is not None
 
 
 def plain_error(path: str, status: int, text: str, headers: Mapping[str, str] | None = None) -> Response:
     """A refusal that no endpoint gave; at a GraphQL endpoint its clients find the text under `errors` as well."""
     body: dict[str, object] = {"error": text, "status": status}
-    if path not in DOORS:
+    if path.startswith("/backendless/"):
+        # Where its clients look for it.
+        body |= {"message": text, "code": 40000 + status}
+    elif path not in DOORS:
         body["errors"] = [{"message": text}]
     return Response(orjson.dumps(body), status, {"Cache-Control": "no-store"} | dict(headers or {}), "application/json")
 
@@ -88,7 +99,7 @@ class Protection:
             await send(message)
 
         path: str = scope["path"]
-        limit = self._max_door_body_bytes if path in DOORS else self._max_body_bytes
+        limit = self._max_door_body_bytes if is_door(path) else self._max_body_bytes
         headers: list[tuple[bytes, bytes]] = scope["headers"]
         try:
             # httptools sets no limit of its own.

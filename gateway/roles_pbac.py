@@ -140,7 +140,7 @@ class ControlEndpoint:
             transaction=Transaction(
                 state.engine, principal.tenant_id, role_id=principal.role_id, may_change=not request.by_get
             ),
-            lent=_lent(state, principal, address_of(HTTPConnection(scope), state)),
+            lent=lent(state, principal, address_of(HTTPConnection(scope), state)),
             now=datetime.fromtimestamp(state.clock(), UTC),
             document=document,
             password_rules=PasswordRules(
@@ -178,7 +178,9 @@ class ControlEndpoint:
         return control
 
 
-def _lent(state: AppState, principal: Principal, address: str) -> Lent:
+def lent(state: AppState, principal: Principal, address: str) -> Lent:
+    """What the gateway does for the control schema, on behalf of the principal."""
+
     async def tenant_model() -> Model:
         return (await state.tenants.get(principal.tenant_id, principal.tenant_version)).model
 

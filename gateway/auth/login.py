@@ -192,10 +192,9 @@ async def role_token(state: AppState, administrator: Principal, role_id: int) ->
     return tokens.access
 
 
-async def _answer_refresh(request: Request, state: AppState) -> Response:
-    routes(request, state)
-    token = bearer_token(request.headers)
-    await state.limiter.hit_refresh(address_of(request, state))
+async def refresh(state: AppState, token: str, address: str) -> tuple[Principal, TokenPair]:
+    """Whose refresh token it is, and the next tokens of its session. Raises TooManyAttempts, TokenError."""
+    await state.limiter.hit_refresh(address)
     claims = await state.principals.claims_of(token, "refresh")
     principal = await state.principals.principal_of(claims)
     async with state.engine.begin() as connection:
@@ -205,6 +204,12 @@ async def _answer_refresh(request: Request, state: AppState) -> Response:
         state.principals.drop_session(claims.session_id)
         log.warning("a refresh token of role %d was used again; its session is over", claims.role_id)
         raise TokenRevoked
+    return principal, tokens
+
+
+async def _answer_refresh(request: Request, state: AppState) -> Response:
+    routes(request, state)
+    principal, tokens = await refresh(state, bearer_token(request.headers), address_of(request, state))
     return await login_reply(request, state, principal, tokens, await wanted_schemas(request, state, principal))
 
 
