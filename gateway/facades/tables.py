@@ -11,8 +11,10 @@ from typing import cast
 from graphql import GraphQLObjectType, get_named_type, is_leaf_type
 
 from db.catalog import Column
+from schema.errors import AccessDenied
 from schema.model import Entity
 from schema.names import condition_members
+from schema.policy import AGGREGATE
 from schema.query.building.schema import RootOperation
 from schema.query.compiler import RoleView
 
@@ -144,9 +146,12 @@ def row_document(picked: Picked, key: object, *, related: int = 0) -> Document:
 
 
 def count_document(table: TableView, *, filter_text: str = "", where: Where | None = None) -> Document:
-    """How many rows there are, under `Aggregates`, `rows`, `count`."""
+    """How many rows there are, under `Aggregates`, `rows`, `count`. Raises AccessDenied where they cannot be counted."""
+    target = table.entity.table.name
     aggregates = table.view.schema.aggregates
-    name = next(field_name for field_name, entity in aggregates.items() if entity is table.entity)
+    name = next((field for field, view in aggregates.items() if view.whole.table.name == target), None)
+    if name is None:
+        raise AccessDenied(AGGREGATE, str(target))
     asked = f"Aggregates{{rows:{name}(filter:$filter,where:$where){{count}}}}"
     text = f"query($filter:String,$where:{_where_type(table)}){{{asked}}}"
     return Document(text, {"filter": filter_text, "where": where or {}})
