@@ -146,7 +146,7 @@ def row_document(picked: Picked, key: object, *, related: int = 0) -> Document:
 
 
 def count_document(table: TableView, *, filter_text: str = "", where: Where | None = None) -> Document:
-    """How many rows there are, under `Aggregates`, `rows`, `count`. Raises AccessDenied where they cannot be counted."""
+    """How many rows there are, under `Aggregates`, `rows`, `count`. Raises AccessDenied where it may not be told."""
     target = table.entity.table.name
     aggregates = table.view.schema.aggregates
     name = next((field for field, view in aggregates.items() if view.whole.table.name == target), None)
