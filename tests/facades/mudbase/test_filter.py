@@ -6,6 +6,7 @@ from gateway.facades.mudbase_errors import Refusal
 from gateway.facades.mudbase_filter import to_ordering, to_where
 from gateway.facades.tables import TableView, find_table
 from schema.expression.predicate import ALWAYS, Predicate
+from schema.grants import UNBOUND, Grant
 from schema.names import build_model
 from schema.query.building.schema import build_query_schema
 from schema.query.compiler import RoleView
@@ -17,6 +18,9 @@ from tests.builders import a_catalog, a_column, a_foreign_key, a_table
 class Everything:
     def grant(self, _table: object, _capability: str, /) -> Predicate:
         return ALWAYS
+
+    def get_grant(self, _table: object, _capability: str, /) -> Grant:
+        return UNBOUND
 
 
 @pytest.fixture(scope="module")
