@@ -83,7 +83,9 @@ class Connections:
         self._free: list[Link] = []
         self._busy: set[Link] = set()
         self._opening = 0
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._waiting: deque[asyncio.Future[Link | None]] = deque()
+        #: Who waits until nothing is busy, to close it all.
+        self._idle: asyncio.Future[None] | None = None
         self._settling: set[asyncio.Task[None]] = set()
         self._watch: asyncio.Task[None] | None = None
 
@@ -99,30 +101,41 @@ class Connections:
 
     async def wait(self, seconds: float) -> Link:
         """A free link, or a new one. Raises TimeoutError where within the time none is free and no more are allowed."""
-        async with asyncio.timeout(seconds):
-            while True:
-                link = self.take()
-                if link is not None:
-                    return link
-                if len(self._busy) + self._opening < self._limit:
+        until = monotonic() + seconds
+        while True:
+            link = self.take()
+            if link is not None:
+                return link
+            left = until - monotonic()
+            if len(self._busy) + self._opening < self._limit:
+                async with asyncio.timeout(left):
                     return await self._open()
-                await self._turn()
+            link = await self._turn(left)
+            if link is not None:
+                return link
 
     def give_back(self, link: Link) -> None:
-        """Nothing; the link is free for the next."""
+        """Nothing; the link is the next one's, or free."""
+        if link.connection.is_closed():
+            self._busy.discard(link)
+            self._go_on()
+            return
+        link.since = monotonic()
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(link)
+                return
         self._busy.discard(link)
-        if not link.connection.is_closed():
-            link.since = monotonic()
-            self._free.append(link)
-        if self._waiting:
-            self._wake_one()
+        self._free.append(link)
+        self._tell_if_idle()
 
     def drop(self, link: Link) -> None:
         """Nothing; the connection is gone, whatever it was doing."""
         self._busy.discard(link)
         with suppress(asyncpg.InterfaceError):
             link.connection.terminate()
-        self._wake_one()
+        self._go_on()
 
     def settle(self, link: Link) -> None:
         """Nothing; the link is given back as soon as the driver has cancelled what was given up, or else dropped."""
@@ -136,7 +149,8 @@ class Connections:
         if self._watch is not None:
             self._watch.cancel()
         while self._busy or self._opening:
-            await asyncio.gather(*self._settling) if self._settling else await self._turn()
+            self._idle = asyncio.get_running_loop().create_future()
+            await self._idle
         for link in self._free:
             with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
                 await link.connection.close(timeout=SETTLE_SECONDS)
@@ -147,35 +161,48 @@ class Connections:
         try:
             link = Link(await self._connect(), monotonic())
         except BaseException:
-            self._wake_one()
-            raise
-        finally:
             self._opening -= 1
+            self._go_on()
+            raise
+        self._opening -= 1
         self._busy.add(link)
         if self._watch is None or self._watch.done():
             self._watch = asyncio.create_task(self._keep_watch())
         return link
 
-    async def _turn(self) -> None:
-        """Returns when a link may have become free."""
-        turn = asyncio.get_running_loop().create_future()
+    async def _turn(self, seconds: float) -> Link | None:
+        """A link that somebody has given back; None when one more may be opened. Raises TimeoutError."""
+        loop = asyncio.get_running_loop()
+        turn: asyncio.Future[Link | None] = loop.create_future()
         self._waiting.append(turn)
+        timer = loop.call_later(seconds, _expire, turn)
         try:
-            await turn
+            return await turn
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
-                self._wake_one()
+            if turn.done() and not turn.cancelled() and turn.exception() is None:
+                self._pass_on(turn.result())
             raise
         finally:
-            with suppress(ValueError):
-                self._waiting.remove(turn)
+            timer.cancel()
 
-    def _wake_one(self) -> None:
+    def _pass_on(self, link: Link | None) -> None:
+        if link is None:
+            self._go_on()
+        else:
+            self.give_back(link)
+
+    def _go_on(self) -> None:
+        """Nothing; there is room for one more connection, and whoever waits first may open it."""
         while self._waiting:
             turn = self._waiting.popleft()
             if not turn.done():
                 turn.set_result(None)
                 return
+        self._tell_if_idle()
+
+    def _tell_if_idle(self) -> None:
+        if self._idle is not None and not self._idle.done() and not self._busy and not self._opening:
+            self._idle.set_result(None)
 
     async def _settle(self, link: Link) -> None:
         try:
@@ -197,3 +224,8 @@ class Connections:
             for link in [link for link in self._free if now - link.since > IDLE_SECONDS or link.connection.is_closed()]:
                 self._free.remove(link)
                 link.connection.terminate()
+
+
+def _expire(turn: asyncio.Future[Link | None]) -> None:
+    if not turn.done():
+        turn.set_exception(TimeoutError())

@@ -71,7 +71,7 @@ class HttpProtocol(HttpToolsProtocol):
             and (self._current is None or self._current.response_complete)
             and self._parser.get_method() == b"POST"
             and self._parser.get_http_version() == "1.1"
-            and all(name not in _OUT_OF_THE_ORDINARY for name, _ in self.headers)
+            and _OUT_OF_THE_ORDINARY.isdisjoint([name for name, _ in self.headers])
         )
 
     def _give_up_short_way(self) -> None:

@@ -1,6 +1,7 @@
 """serve: the gateway as a process, from its settings to its end."""
 
 import asyncio
+import gc
 import signal
 import socket
 import sys
@@ -148,6 +149,9 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
+            # Modules, types and tables are here to stay: not a thing to be looked through again and again.
+            gc.collect()
+            gc.freeze()
             self._on_ready()
 
     @contextmanager
