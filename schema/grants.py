@@ -12,10 +12,13 @@ from typing import Final
 from db.catalog import Column
 from schema.expression.predicate import (
     ALWAYS,
+    NEVER,
+    Alike,
     ColumnOf,
     Compare,
     Constant,
     IsNull,
+    NotTrue,
     Operand,
     Predicate,
     PrincipalValue,
@@ -38,11 +41,24 @@ class Mask:
 
 
 @dataclass(frozen=True, slots=True)
+class Crowd:
+    """How many rows of a rule have to be alike, in which columns, for the others to be told of them."""
+
+    least: int
+    alike: tuple[ColumnOf, ...]
+    others: tuple[Column, ...]
+
+    def of(self, *conditions: Predicate) -> Predicate:
+        """Whether enough rows that satisfy all of these are alike."""
+        return Alike(self.alike, self.least, all_of(*conditions))
+
+
+@dataclass(frozen=True, slots=True)
 class GrantPart:
     """What one rule gives. Columns are those of the database by their names; None stands for all.
 
-    With `aggregates` `only`, rows are counted where `counted` holds, and looked at by the columns `grouped` alone; a
-    column in `valued` has values only where that holds besides."""
+    With `aggregates` `only` there is a `crowd`, and rows are looked at by the columns `grouped` alone; a column in
+    `valued` has values only where that holds besides."""
 
     rows: Predicate
     read_columns: frozenset[str] | None = None
@@ -52,7 +68,7 @@ class GrantPart:
     masks: Mapping[str, Mask] = field(default_factory=dict[str, Mask])
     aggregates: str | None = None
     grouped: frozenset[str] = frozenset()
-    counted: Predicate = ALWAYS
+    crowd: Crowd | None = None
     valued: Mapping[str, Predicate] = field(default_factory=dict[str, Predicate])
     max_rows: int | None = None
     max_seconds: float | None = None
@@ -148,8 +164,9 @@ class Grant:
         """What of it lets rows be aggregated. Of several rules for aggregates only the first counts: two sets of groups
         that differ by a row would tell what is in it."""
         crowds = [part for part in self.parts if part.aggregates == "only"][:1]
+        read = tuple(part for part in self.parts if part.aggregates != "only")
         return self._of(
-            replace(part, rows=part.counted) if part in crowds else part
+            _in_crowds(part, part.crowd, read) if part in crowds and part.crowd is not None else part
             for part in self.parts
             if part.aggregates is None or part in crowds
         )
@@ -207,6 +224,29 @@ class Grant:
 
 UNBOUND: Final = Grant((GrantPart(ALWAYS),))
 """The grant of whoever no rule binds."""
+
+
+def _in_crowds(part: GrantPart, crowd: Crowd, read: tuple[GrantPart, ...]) -> GrantPart:
+    """The part on the rows that are told, with what tells their values. Rows and values that other rules let the
+    principal read make no group large enough: less them, what is told of it would tell of the few that are left."""
+    seen = any_of(*(each.rows for each in read))
+    hidden = crowd.of(part.rows, *_not(seen))
+    # Rows that can be read are told in whatever company.
+    told = any_of(hidden, all_of(seen, crowd.of(part.rows)))
+    valued: dict[str, Predicate] = {}
+    for column in crowd.others:
+        known = any_of(*(each.plain(column.name) for each in read if each.reads(column.name)))
+        if column.not_null and seen == NEVER:
+            continue
+        there = () if column.not_null else (IsNull(ColumnOf(column.name, column.type), negated=True),)
+        unknown = (part.rows, *there, *_not(known))
+        # Of few values in a large group the sum would tell them.
+        valued[column.name] = any_of(all_of(hidden, crowd.of(*unknown)), all_of(seen, crowd.of(*unknown, seen)))
+    return replace(part, rows=all_of(part.rows, told), valued=valued)
+
+
+def _not(predicate: Predicate) -> tuple[Predicate, ...]:
+    return () if predicate == NEVER else (NotTrue(predicate),)
 
 
 def equals(column: Column, value: Value) -> Predicate:

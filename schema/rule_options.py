@@ -12,17 +12,15 @@ from schema.expression.coerce import coercer
 from schema.expression.names import find_by_name
 from schema.expression.predicate import (
     NEVER,
-    Alike,
     ColumnOf,
     Constant,
     IsNull,
     Predicate,
     PrincipalValue,
-    all_of,
 )
 from schema.expression.totality import can_raise
 from schema.expression.types import INT4, is_comparable, is_text
-from schema.grants import GrantPart, Mask, PresetValue
+from schema.grants import Crowd, GrantPart, Mask, PresetValue
 from schema.model import Entity
 from schema.rule_expressions import RuleExpressions
 
@@ -58,7 +56,7 @@ def compile_options(options: RuleOptions, rows: Predicate, expressions: RuleExpr
 
 
 def _in_crowds(options: RuleOptions, entity: Entity, part: GrantPart) -> GrantPart:
-    """The part with what tells its rows and their values only where enough of them are alike."""
+    """The part with how many of its rows have to be alike for them to be told of."""
     if part.masks or part.forced or part.defaults or part.write_columns is not None:
         raise OptionUnfit("A rule for aggregates only has no masks, presets or columns to write.")
     least = options.min_group_size
@@ -67,20 +65,12 @@ def _in_crowds(options: RuleOptions, entity: Entity, part: GrantPart) -> GrantPa
     grouped = _columns(entity, options.group_columns or ()) or frozenset()
     columns = tuple(ColumnOf(column.name, column.type) for column in entity.columns.values() if column.name in grouped)
 
-    def crowded(rows: Predicate) -> Predicate:
-        return Alike(columns, least, rows)
-
+    others = tuple(column for column in entity.columns.values() if column.name not in grouped)
     return replace(
         part,
         read_columns=None if part.read_columns is None else part.read_columns | grouped,
         grouped=grouped,
-        counted=all_of(part.rows, crowded(part.rows)),
-        # Of few values in a large group the sum would tell them.
-        valued={
-            column.name: crowded(all_of(part.rows, IsNull(ColumnOf(column.name, column.type), negated=True)))
-            for column in entity.columns.values()
-            if column.name not in grouped and not column.not_null
-        },
+        crowd=Crowd(least, columns, others),
     )
 
 

@@ -319,3 +319,28 @@ def test_what_a_rule_says_of_aggregates_and_limits_is_told_again(house: House) -
     document = """query ($f: String) { policy_rule(filter: $f) {
       aggregates min_group_size group_columns max_rows max_seconds } }"""
     assert house.control(house.root, document, {"f": f"ruleid = {rule_id}"})["policy_rule"] == [given]
+
+
+@pytest.mark.parametrize("own", [{}, {"aggregates": "none"}, {"read_columns": ["id", "team_id"]}])
+def test_rows_that_can_be_read_make_no_group_large_enough_for_the_others(
+    staff: House, member: Member, own: dict[str, Any]
+) -> None:
+    # Of the four notes of the team the member reads three: the sum less what it knows would be the fourth's size.
+    staff.rule("select", "note", "id < 4", to=member, **own)
+    staff.rule("select", "note", to=member, **CROWD)
+
+    told = about(staff, member, "(where: { team_id: { _eq: 1 } }) { count sum { size } }")
+
+    assert told["sum"]["size"] in (None, 7)
+    assert told["count"] in (0, 3)
+
+
+def test_values_of_rows_that_can_be_read_are_told_by_as_many_as_the_rule_says(staff: House, member: Member) -> None:
+    # One row of the team is read without its size, and three are in a crowd: the one makes no crowd with any of them.
+    staff.rule("select", "note", "id = 1", to=member, read_columns=["id", "team_id"])
+    staff.rule("select", "note", "id < 4", to=member, **CROWD)
+    ask = "(where: { team_id: { _eq: 1 } }) { count sum { size } }"
+
+    assert about(staff, member, ask) == {"count": 1, "sum": {"size": None}}
+    staff.rule("select", "note", "id = 4", to=member, aggregates="none")
+    assert about(staff, member, ask) == {"count": 1, "sum": {"size": None}}
