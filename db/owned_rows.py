@@ -76,8 +76,12 @@ async def disown_rows(running: Running, columns: Sequence[OwnerColumn], role_ids
 
 
 async def delete_rows(running: Running, columns: Sequence[OwnerColumn], role_ids: Sequence[int]) -> int:
-    """How many rows of these owners were deleted; those that others need stay."""
-    return await _change_all(running, columns, role_ids, disowns=False)
+    """How many rows of these owners were deleted; those that others need stay. So do those that name somebody else as
+    well, who has not gone: they name these owners no more."""
+    deleted = await _change_all(running, columns, role_ids, disowns=False)
+    shared = [column for column in columns if _beside(column, columns)]
+    await _change_all(running, shared, role_ids, disowns=True)
+    return deleted
 
 
 async def _try_all(
@@ -156,8 +160,9 @@ async def _change_all(
     while pending:
         stuck: list[OwnerColumn] = []
         for column in pending:
-            ids = {"owners": [column.value_of(role_id) for role_id in role_ids]}
-            number = await _attempt(running, _disown(column) if disowns else _delete(column), ids)
+            ids = {"int8": list(role_ids), "text": [str(role_id) for role_id in role_ids]}
+            change = _disown(column) if disowns else _delete(column, _beside(column, columns))
+            number = await _attempt(running, change, ids)
             if number is None:
                 stuck.append(column)
             total += number or 0
@@ -206,17 +211,37 @@ def _disown(column: OwnerColumn) -> Sql:
         "update {table} set {column} = null where {column} = any ({owners}) returning true",
         table=name(column.table.schema, column.table.name),
         column=name(column.column),
-        owners=slot("owners", f"{column.id_type}[]"),
+        owners=_owners(column),
     )
 
 
-def _delete(column: OwnerColumn) -> Sql:
+def _delete(column: OwnerColumn, beside: Sequence[OwnerColumn]) -> Sql:
     return sql(
-        "delete from {table} where {column} = any ({owners}) returning true",
+        "delete from {table} where {column} = any ({owners}){alone} returning true",
         table=name(column.table.schema, column.table.name),
         column=name(column.column),
-        owners=slot("owners", f"{column.id_type}[]"),
+        owners=_owners(column),
+        alone=join(
+            "",
+            [
+                sql(
+                    " and ({other} is null or {other} = any ({owners}))",
+                    other=name(other.column),
+                    owners=_owners(other),
+                )
+                for other in beside
+            ],
+        ),
     )
+
+
+def _owners(column: OwnerColumn) -> Sql:
+    return slot(column.id_type, f"{column.id_type}[]")
+
+
+def _beside(column: OwnerColumn, columns: Sequence[OwnerColumn]) -> list[OwnerColumn]:
+    """The other columns by which a row of the same table names an owner."""
+    return [other for other in columns if other.table == column.table and other != column]
 
 
 async def _attempt(running: Running, statement: Sql, values: Mapping[str, object]) -> int | None:

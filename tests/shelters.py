@@ -40,6 +40,7 @@ create table note (
 );
 create table profile (owner integer primary key, nick text not null);
 create table mark (id integer generated always as identity primary key, whose integer references profile (owner));
+create table letter (id integer primary key, sender integer, reader text);
 create table price (id integer primary key, amount integer);
 insert into price select number, number from generate_series(1, 1000) as number;
 """

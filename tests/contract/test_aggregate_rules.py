@@ -313,7 +313,7 @@ def test_a_rule_about_aggregates_or_limits_that_makes_no_sense_is_refused(
 
 
 def test_what_a_rule_says_of_aggregates_and_limits_is_told_again(house: House) -> None:
-    given = CROWD | {"max_rows": 10, "max_seconds": 1.5}
+    given: dict[str, Any] = CROWD | {"max_rows": 10, "max_seconds": 1.5}
     rule_id = house.rule("select", "note", **given)
 
     document = """query ($f: String) { policy_rule(filter: $f) {

@@ -124,6 +124,20 @@ async def test_rows_go_with_their_owner_where_the_tenant_says_so_and_no_others(s
     assert await shelter.rows("select body from note") == [("young",)]
 
 
+async def test_rows_that_are_somebody_elses_as_well_stay_where_rows_go_with_their_owner(shelter: Shelter) -> None:
+    await shelter.choose(replace(SHORT, rows="delete", owner_columns=("letter.sender", "letter.reader")))
+    gone, other = await shelter.guest(), await shelter.account("kim@example.org")
+    me, kim = gone.role_id, other.role_id
+    for number, (sender, reader) in enumerate([(me, kim), (kim, me), (me, None), (None, me), (me, me), (kim, kim)]):
+        values = number, sender, None if reader is None else str(reader)
+        await shelter.rows("insert into letter values ($1, $2, $3) returning id", *values)
+    shelter.clock.now += 91 * DAY
+
+    assert await shelter.sweep() == 1
+    letters = await shelter.rows("select id, sender, reader from letter order by id")
+    assert letters == [(0, None, str(kim)), (1, kim, None), (5, kim, str(kim))]
+
+
 async def test_a_sweep_takes_small_batches_until_nobody_is_due(shelter: Shelter) -> None:
     await shelter.choose(SHORT)
     await asyncio.gather(*(shelter.guest() for _ in range(120)))
