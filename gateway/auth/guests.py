@@ -242,8 +242,9 @@ async def link(state: AppState, claims: Claims, login: str, password: str, calle
     if identity is not None and identity.role_id is None:
         claimed = await _verify_unclaimed(state, identity.password_hash, password)
         return await _convert(state, guest, NewAccount(identity.subject, claimed, claimed_hash=claimed))
-    # Whether a login is taken is told to whoever knows its password.
-    if role is not None and not role.deleted and await state.passwords.verify(role.password_hash, password):
+    # Whether a login is taken is told to whoever knows its password, and not by how long the refusal takes.
+    is_taken = role is not None and not role.deleted
+    if await state.passwords.verify(role.password_hash if is_taken and role is not None else None, password):
         raise LoginInUse
     raise InvalidCredentials
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import replace
+from time import perf_counter
 from typing import Any
 
 import httpx2
@@ -300,6 +301,23 @@ async def test_a_registered_login_is_linked_to_a_guest_by_who_knows_its_password
 
     assert (linked.role_id, linked.is_guest) == (guest.principal.role_id, False)
     assert (await open_house.log_in("me@example.org"))["roleid"] == guest.principal.role_id
+
+
+async def test_how_long_a_link_is_refused_does_not_tell_which_logins_there_are(open_house: Doors) -> None:
+    state = open_house.state
+    guest = await login_guest(state, open_house.world.todo, CALLER)
+    claims = await state.principals.claims_of(guest.tokens.access, "access")
+
+    async def seconds(login: str) -> float:
+        began = perf_counter()
+        with pytest.raises(InvalidCredentials):
+            await link(state, claims, login, "another password, quite long", CALLER)
+        return perf_counter() - began
+
+    there, not_there = [
+        min([await seconds(login) for _ in range(4)]) for login in ("ann@example.org", "no@example.org")
+    ]
+    assert not_there > there / 2
 
 
 async def test_a_registered_login_that_somebody_enters_by_is_an_account_and_links_no_more(open_house: Doors) -> None:
