@@ -334,8 +334,9 @@ class Policy:
             # Whether a filter fits its target is not looked at here, so how the others rank belongs to it.
             return [_text(each, each.rank(principal)) for each in rules]
         if any(each.is_unconditional for each in rules):
-            # Beside it the others add nothing.
-            return [""]
+            # Beside it the others add nothing but what they preset.
+            presetting = (each for each in rules if each.rule.options.forced or each.rule.options.defaults)
+            return ["", *(_text(each) for each in presetting)]
         # Presets are taken from the first rule that has one, so that order counts where there are options.
         plain = sorted({_text(each) for each in rules if each.rule.options == NO_OPTIONS})
         return plain + [_text(each) for each in rules if each.rule.options != NO_OPTIONS]

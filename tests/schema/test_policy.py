@@ -373,3 +373,14 @@ def test_visitors_are_guests_whether_they_share_a_role_or_not_and_accounts_are_n
     kinds = [replace(a_principal(), kind=kind) for kind in ("nobody", "guest", "account")]
 
     assert [principal.attribute("is_guest") for principal in kinds] == [True, True, False]
+
+
+def test_what_a_rule_stores_besides_tells_principals_apart_also_beside_a_rule_without_conditions() -> None:
+    everything = a_rule(1, capabilities=["insert"])
+    for options in (RuleOptions(forced=(("title", "theirs"),)), RuleOptions(defaults=(("title", "theirs"),))):
+        policy = a_policy(everything, replace(a_rule(2, role_ids=[8], capabilities=["insert"]), options=options))
+        one, other = (a_principal(number, capabilities=["insert"]) for number in (7, 8))
+        stored = [policy.get_grant(each, ITEM, "insert").presets(()) for each in (one, other)]
+
+        assert stored[0] != stored[1]
+        assert policy.fingerprint(one) != policy.fingerprint(other)
