@@ -83,7 +83,8 @@ class Documents:
         """The request with the text that is to be answered. Raises DocumentNotFound, DocumentMismatch,
         DocumentNotTrusted."""
         if request.document_id is None:
-            if await self._find_trusted(digest_of(request.query)) is None:
+            # Found it may also be by an id, which says nothing of the text that it is for.
+            if await self._find_trusted(digest_of(request.query)) != request.query:
                 raise DocumentNotTrusted
             return request
         text = await self._find_trusted(request.document_id)
