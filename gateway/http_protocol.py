@@ -4,7 +4,8 @@ Between uvicorn and an application stand objects, events and messages that a req
 small query they cost as much as the answering. Such requests go from the parser to `answer_counted`, and from there to
 the socket. Whatever is out of the ordinary goes the usual way, through ASGI.
 
-It also bounds what uvicorn leaves open: how large the lines before a body may become, and how long they may take.
+It also bounds what uvicorn leaves open: how large the lines before a body may become, how long they may take, and how
+long a reply waits for a client that does not read it.
 """
 
 import asyncio
@@ -37,6 +38,8 @@ class HttpProtocol(HttpToolsProtocol):
 
     #: How long a connection may take to send all lines before a body, from its first byte or from when it was made.
     head_seconds: ClassVar[float] = 30.0
+    #: How long a client may take nothing of a reply that waits for it in memory.
+    reading_seconds: ClassVar[float] = 60.0
 
     #: What has come of the body of a request that may take the short way; None when there is no such request.
     _held: bytes | None = None
@@ -44,6 +47,7 @@ class HttpProtocol(HttpToolsProtocol):
     _is_in_head = False
     _head_bytes = 0
     _head_timer: asyncio.TimerHandle | None = None
+    _reading_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -51,7 +55,14 @@ class HttpProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end_head()
+        if self._reading_timer is not None:
+            self._reading_timer.cancel()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self._reading_timer is None:
+            self._await_reading()
 
     def data_received(self, data: bytes) -> None:
         was_in_head = self._is_in_head
@@ -136,6 +147,19 @@ class HttpProtocol(HttpToolsProtocol):
             self._await_head()
         elif not self.transport.is_closing():
             self.transport.close()
+
+    def _await_reading(self) -> None:
+        left = self.transport.get_write_buffer_size()
+        self._reading_timer = self.loop.call_later(self.reading_seconds, self._give_up_reading, left)
+
+    def _give_up_reading(self, left: int) -> None:
+        """Nothing; the connection ends where nothing was taken meanwhile, also one that only waits to be closed."""
+        now_left = self.transport.get_write_buffer_size()
+        self._reading_timer = None
+        if now_left >= left:
+            self.transport.abort()
+        elif now_left:
+            self._await_reading()
 
     def _may_take_short_way(self) -> bool:
         return (

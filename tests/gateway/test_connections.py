@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 import uvicorn
 from starlette.applications import Starlette
-from starlette.types import ASGIApp
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.http_protocol import HttpProtocol
 from tests.doors import Doors, World, open_doors
@@ -22,6 +23,7 @@ class Hasty(HttpProtocol):
     """The same protocol, on a shorter clock."""
 
     head_seconds = 0.3
+    reading_seconds = 0.3
 
 
 @asynccontextmanager
@@ -133,3 +135,36 @@ async def test_a_bug_is_answered_and_leaves_nobody_waiting() -> None:
 
     assert received.startswith(b"HTTP/1.1 500 "), received[:100]
     assert b"Traceback" not in received
+
+
+LARGE = 20_000_000
+
+
+async def large(scope: Scope, receive: Receive, send: Send) -> None:
+    """An application whose replies no socket takes at once."""
+    await Response(b"x" * LARGE)(scope, receive, send)
+
+
+async def received_at_last(port: int, pause: float) -> int:
+    """How many bytes of a reply arrive at a client that takes its time: before the first, or between all of them."""
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.setblocking(False)
+        loop = asyncio.get_running_loop()
+        await loop.sock_sendall(client, b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        await asyncio.sleep(pause)
+        total = 0
+        with suppress(ConnectionError):
+            while piece := await asyncio.wait_for(loop.sock_recv(client, 2_000_000), 10):
+                total += len(piece)
+                await asyncio.sleep(0.05)
+        return total
+
+
+async def test_a_reply_does_not_wait_for_ever_for_a_client_that_does_not_read() -> None:
+    async with serving(large, Hasty) as port:
+        assert await received_at_last(port, pause=1.5) < LARGE
+
+
+async def test_a_client_that_reads_slowly_gets_all_of_a_reply() -> None:
+    async with serving(large, Hasty) as port:
+        assert await received_at_last(port, pause=0) > LARGE
