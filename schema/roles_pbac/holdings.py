@@ -141,7 +141,9 @@ def _hides(mask: Mask, wanted: GrantPart, column: str) -> bool:
 def _holds_writing(held: GrantPart, wanted: GrantPart) -> bool:
     presets = (*held.forced, *held.defaults)
     forced = all(each in wanted.forced and not isinstance(each[1], PrincipalValue) for each in held.forced)
-    stored = all(each in presets or held.writes(each[0].name) for each in (*wanted.forced, *wanted.defaults))
+    # What a rule presets is stored by all whom it is for, also where other rules let them write: who chose it could
+    # have their rows named after itself.
+    stored = all(each in presets for each in (*wanted.forced, *wanted.defaults))
     return forced and stored and _is_listed(wanted.write_columns, held.write_columns)
 
 

@@ -128,6 +128,23 @@ def test_columns_that_are_not_held_are_not_granted(house: House, maker: Member) 
     make(house, maker, a_rule("insert", forced={"size": 1}))
 
 
+@pytest.mark.parametrize("capability", ["insert", "update"])
+@pytest.mark.parametrize("kind", ["forced", "defaults"])
+def test_nobody_has_the_rows_of_others_named_after_itself(
+    house: House, maker: Member, capability: str, kind: str
+) -> None:
+    other = house.member(*NORMAL)
+    house.rule(["select", "insert", "update"], "note", to=other)
+    house.rule(["insert", "update"], "note", to=maker)
+    house.rule("select", "note", "owner = $_PRINCIPAL.roleid", to=maker)
+
+    for owner in (maker.role_id, "$_PRINCIPAL.roleid", None):
+        assert refused(house, maker, a_rule(capability, **{kind: {"owner": owner}})) == "GRANT_NOT_HELD"
+    house.ask(other, 'mutation { create_note(input: {id: 77, body: "mine", size: 1}) { id } }')
+    house.ask(other, 'mutation { update_note(id: 1, input: {body: "mine"}) { id } }')
+    assert house.ids(maker) == []
+
+
 def test_what_two_rules_hold_apart_is_not_granted_together(house: House, maker: Member) -> None:
     house.rule("select", "note", "size < 15", to=maker)
     house.rule("select", "note", to=maker, read_columns=["id"])
