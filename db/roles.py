@@ -15,7 +15,7 @@ from db.classes import insert_memberships, list_handed_on, set_classes_of_role
 from db.errors import CheckViolated, UniqueViolated
 from db.identities import is_identity, is_storable, require_storable
 from db.provider_identities import forget_logins
-from db.records import Claims, Role
+from db.records import Claims, Role, Tenant
 from db.references import require_roles
 from db.sessions import end_sessions_of_role
 from db.tenants import announce_change
@@ -82,6 +82,13 @@ async def find_role(connection: AsyncConnection, tenant_id: int, role_id: int) -
         return None
     role = await find_role_anywhere(connection, role_id)
     return role if role is not None and role.tenant_id == tenant_id else None
+
+
+async def find_nobody(connection: AsyncConnection, tenant: Tenant) -> Role | None:
+    """The tenant's Nobody role, if it has one, deleted or not."""
+    if tenant.nobody_role_id is None:
+        return None
+    return await find_role(connection, tenant.tenant_id, tenant.nobody_role_id)
 
 
 async def find_role_anywhere(connection: AsyncConnection, role_id: int) -> Role | None:

@@ -48,7 +48,9 @@ def policy_explain(
     tenant_id: TenantId,
     login: Login,
     target: Annotated[str, typer.Argument(help="A table, view or function, or roles_pbac.roles and the like.")],
-    operation: Annotated[str, typer.Argument(help="The capability: select, insert, update, delete and so on.")],
+    operation: Annotated[
+        str, typer.Argument(help="The capability: select, insert, update, delete and so on, or aggregate.")
+    ],
     key: Annotated[
         str | None, typer.Option(help="The primary key of a row; of several columns, a JSON object.")
     ] = None,

@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from schema.roles_pbac.explained.asked import CountedDifference, CountedRows, Differences, Explained
-from schema.roles_pbac.explained.considered import Considered
+from schema.roles_pbac.explained.considered import Considered, Limits
 from schema.roles_pbac.explained.filters import JudgedPart
 from schema.roles_pbac.explained.matrix import Cell, Line
 
@@ -22,9 +22,15 @@ def explanation_lines(explained: Explained) -> Iterator[RenderableType]:
     yield f"[bold]{explanation.verdict}[/bold]: {escape(explanation.why)}"
     if row is not None:
         yield f"This row: [bold]{'allowed' if row.is_allowed else 'denied'}[/bold]."
+    limits = _limits(explanation.limits)
+    if limits:
+        yield f"Limits: {limits}."
     if explanation.rules:
         yield _rules(explanation.rules)
     for rule in explanation.rules:
+        if rule.missing_claims:
+            claims = escape(", ".join(rule.missing_claims))
+            yield f"Rule {rule.rule.rule_id} looks at claims that the role lacks: {claims}."
         if rule.filter is not None:
             judged = None if row is None else row.parts.get(rule.rule.rule_id)
             yield from _parts(rule, judged)
@@ -42,7 +48,7 @@ def _rules(rules: Iterable[Considered]) -> Table:
     table = Table("rule", "name", "counts", "why")
     for each in rules:
         failed = [check.why for check in each.checks if not check.holds]
-        why = failed or [check.why for check in each.checks if check.name in {"scope", "most_specific"}]
+        why = failed or [check.why for check in each.checks if check.name in {"scope", "most_specific", "aggregates"}]
         table.add_row(
             str(each.rule.rule_id), escape(each.rule.name), "yes" if each.counts else "no", escape(" ".join(why))
         )
@@ -73,8 +79,14 @@ def matrix_tables(lines: Sequence[Line]) -> Iterator[Table]:
         yield table
 
 
+def _limits(limits: Limits) -> str:
+    rows = [] if limits.max_rows is None else [f"at most {limits.max_rows} rows"]
+    return ", ".join([*rows, *([] if limits.max_seconds is None else [f"at most {limits.max_seconds:g} seconds"])])
+
+
 def _cell(cell: Cell, verdict: str) -> str:
-    masked = frozenset(cell.masked)
+    masked, limits = frozenset(cell.masked), _limits(cell.limits)
+    verdict += f"\n{limits}" if limits else ""
     if cell.columns is None:
         return verdict + (f"\nmasked: {escape(', '.join(cell.masked))}" if masked else "")
     listed = ", ".join(f"{column}*" if column in masked else column for column in cell.columns)
@@ -119,3 +131,6 @@ def _columns(each: CountedDifference) -> Iterator[str]:
     yield from (f"+{name}" for name in found.columns_gained)
     yield from (f"-{name}" for name in found.columns_lost)
     yield from (f"~{name}" for name in found.columns_changed)
+    was, becomes = found.limits
+    if was != becomes:
+        yield f"{_limits(was) or 'no limit'} → {_limits(becomes) or 'no limit'}"

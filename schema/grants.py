@@ -150,37 +150,39 @@ class Grant:
         return None if None in limits else max(each for each in limits if each is not None)
 
     @property
-    def listed(self) -> "Grant | None":
-        """What of it lets single rows be read."""
-        return self._of(part for part in self.parts if part.aggregates != "only")
-
-    @property
-    def compared(self) -> "Grant | None":
-        """What of it lets rows be read and also be aggregated."""
-        return self._of(part for part in self.parts if part.aggregates is None)
-
-    @property
-    def aggregated(self) -> "Grant | None":
-        """What of it lets rows be aggregated. Of several rules for aggregates only the first counts: two sets of groups
-        that differ by a row would tell what is in it."""
-        crowds = [part for part in self.parts if part.aggregates == "only"][:1]
-        read = tuple(part for part in self.parts if part.aggregates != "only")
-        return self._of(
-            _in_crowds(part, part.crowd, read) if part in crowds and part.crowd is not None else part
-            for part in self.parts
-            if part.aggregates is None or part in crowds
-        )
-
-    @property
     def grouped(self) -> frozenset[str] | None:
         """The columns by which rows can be looked at that are for aggregates only; None without such rows."""
         return next((part.grouped for part in self.parts if part.aggregates == "only"), None)
 
-    def _of(self, parts: Iterable[GrantPart]) -> "Grant | None":
-        kept = tuple(parts)
+    def used(self, use: str) -> "Grant | None":
+        """What of it is there for `select`, `aggregate` or `compare`; for every other use all is."""
+        kept = tuple(part for part in self.parts_used(use) if part is not None)
         if kept == self.parts:
             return self
         return Grant(kept) if kept else None
+
+    def parts_used(self, use: str) -> tuple[GrantPart | None, ...]:
+        """Each part as it is there for a use, None where it is not. Of several rules for aggregates only the first
+        counts: two sets of groups that differ by a row would tell what is in it."""
+        crowds = (place for place, part in enumerate(self.parts) if part.aggregates == "only")
+        crowd = next(crowds, None)
+        match use:
+            case "select":
+                return tuple(None if part.aggregates == "only" else part for part in self.parts)
+            case "compare":
+                return tuple(part if part.aggregates is None else None for part in self.parts)
+            case "aggregate":
+                read = tuple(part for part in self.parts if part.aggregates != "only")
+                return tuple(
+                    _in_crowds(part, part.crowd, read)
+                    if place == crowd and part.crowd is not None
+                    else part
+                    if part.aggregates is None or place == crowd
+                    else None
+                    for place, part in enumerate(self.parts)
+                )
+            case _:
+                return self.parts
 
     def view(self, column: str) -> ColumnView | None:
         """How the column looks where that depends on the row; None where it is as it is on every row of the grant."""

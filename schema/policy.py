@@ -34,6 +34,11 @@ AGGREGATE: Final = "aggregate"
 COMPARE: Final = "compare"
 
 
+def capability_for(operation: str) -> str:
+    """The capability that an operation takes."""
+    return "select" if operation in (AGGREGATE, COMPARE) else operation
+
+
 class RulesAmbiguous(OperationError):
     """Several rules of one rank limit the rows, and the tenant wants the most specific one."""
 
@@ -123,12 +128,15 @@ class _Resolved:
 @dataclass(frozen=True, slots=True)
 class Decision:
     """How a grant comes about. Of the rules in scope that grant the capability on the target, some are `fitting`: their
-    filters and options suit it. Those that are `counting` have a part of the grant each, in the same order. Where none
-    of them is asked, because the role may nothing or everything, all are empty."""
+    filters and options suit it. Those that are `counting` are the most specific ones, where the tenant wants these
+    alone. Those that are `granting` have a part of the grant each, in the same order: what a rule says of aggregates
+    may be the contrary of what is asked. Where none of them is asked, because the role may nothing or everything, all
+    are empty."""
 
     grant: Grant | None = None
     fitting: tuple[Rule, ...] = ()
     counting: tuple[Rule, ...] = ()
+    granting: tuple[Rule, ...] = ()
     is_ambiguous: bool = False
 
 
@@ -200,7 +208,7 @@ class Policy:
         try:
             return self._find_grant(principal, table, capability)
         except RulesAmbiguous as ambiguous:
-            return _use_of(ambiguous.together, capability)
+            return ambiguous.together.used(capability)
 
     def may(self, principal: Principal, table: TableName, capability: str) -> bool:
         """Whether there is a grant at all, be it on however few rows."""
@@ -251,7 +259,7 @@ class Policy:
 
     def decide(self, principal: Principal, target: TableName, capability: str) -> Decision:
         """The grant, and how it comes about."""
-        granted = "select" if capability in (AGGREGATE, COMPARE) else capability
+        granted = capability_for(capability)
         # Also root and administrators are nobody in another tenant.
         if principal.tenant_id != self._tenant_id or not principal.may(granted):
             return Decision()
@@ -264,10 +272,12 @@ class Policy:
         counting = _most_specific(principal, fitting) if self._choice == "most_specific" else fitting
         parts = [self._part(each.rule, target) for each in counting]
         grant = Grant(tuple(part for part in parts if not isinstance(part, _Fault)))
+        used = zip(counting, grant.parts_used(capability), strict=True)
         return Decision(
-            _use_of(grant, capability) if grant.parts else None,
+            grant.used(capability) if grant.parts else None,
             tuple(each.rule for each in fitting),
             tuple(each.rule for each in counting),
+            tuple(each.rule for each, part in used if part is not None),
             is_ambiguous=self._choice == "most_specific" and len(grant.parts) > 1,
         )
 
@@ -293,8 +303,7 @@ class Policy:
     def _find_grant(self, principal: Principal, target: TableName, capability: str) -> Grant | None:
         decision = self.decide(principal, target, capability)
         if decision.is_ambiguous and decision.grant is not None:
-            granted = "select" if capability in (AGGREGATE, COMPARE) else capability
-            raise RulesAmbiguous(granted, str(target), decision.grant)
+            raise RulesAmbiguous(capability_for(capability), str(target), decision.grant)
         return decision.grant
 
     def _part(self, rule: Rule, target: TableName) -> GrantPart | _Fault:
@@ -340,18 +349,6 @@ class Policy:
         # Presets are taken from the first rule that has one, so that order counts where there are options.
         plain = sorted({_text(each) for each in rules if each.rule.options == NO_OPTIONS})
         return plain + [_text(each) for each in rules if each.rule.options != NO_OPTIONS]
-
-
-def _use_of(grant: Grant, capability: str) -> Grant | None:
-    match capability:
-        case "select":
-            return grant.listed
-        case "aggregate":
-            return grant.aggregated
-        case "compare":
-            return grant.compared
-        case _:
-            return grant
 
 
 def _function_part(rule: Rule) -> GrantPart | _Fault:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from db.records import Claim, Claims
+from db.records import Claim, Claims, Role, Tenant
 
 CAPABILITIES: Final = (
     "login",
@@ -95,3 +95,39 @@ class Principal:
                 return sorted(self.child_ids)
             case "is_guest":
                 return self.is_guest
+
+
+def is_shut_out(role: Role, nobody: Role | None) -> bool:
+    """Whether a role is a guest that cannot come in, as the tenant lets no visitors in: it has no Nobody role."""
+    return role.kind == "guest" and (nobody is None or nobody.deleted)
+
+
+def build_principal(
+    tenant: Tenant, role: Role, nobody: Role | None, child_ids: frozenset[int], session_id: str = ""
+) -> Principal:
+    """The principal that a role of this tenant makes: a guest may do what the Nobody role may, and is what that one is
+    in, besides the class of guests; an account is in the class of accounts."""
+    lender = nobody if role.kind == "guest" else None
+    by_kind = class_by_kind(tenant, role)
+    class_ids = role.class_ids if by_kind is None else role.class_ids | {by_kind}
+    return Principal(
+        tenant_id=tenant.tenant_id,
+        role_id=role.role_id,
+        login=role.login,
+        parent_id=role.parent_id,
+        capabilities=role.capabilities if lender is None else lender.capabilities,
+        class_ids=class_ids if lender is None else class_ids | lender.class_ids,
+        child_ids=child_ids,
+        is_root=role.role_id == tenant.root_role_id,
+        session_id=session_id,
+        tenant_version=tenant.version,
+        claims=role.claims,
+        kind=role.kind,
+        public_id=role.public_id,
+        lender_id=None if lender is None else lender.role_id,
+    )
+
+
+def class_by_kind(tenant: Tenant, role: Role) -> int | None:
+    """The class that a role is in by what it is, which is stored nowhere."""
+    return {"guest": tenant.guests.guest_class_id, "account": tenant.guests.account_class_id}.get(role.kind)

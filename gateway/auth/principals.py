@@ -15,7 +15,7 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.records import Role, Session, Tenant
-from db.roles import find_role, list_children
+from db.roles import find_nobody, find_role, list_children
 from db.secrets import MasterKey
 from db.sessions import find_session, find_session_by_secret, store_uses
 from db.tenants import find_tenant
@@ -23,7 +23,7 @@ from gateway.auth.keys import KeyRing
 from gateway.auth.refusals import TokenRevoked
 from gateway.auth.tokens import Claims, TokenRules, TokenType, check_claims, key_id_of, verify_token
 from schema.bounded import Bounded
-from schema.principal import Principal
+from schema.principal import Principal, build_principal, is_shut_out
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,38 +274,13 @@ def _digest(token: str) -> bytes:
 
 
 async def read_principal(connection: AsyncConnection, tenant: Tenant, role: Role, session_id: str) -> Principal:
-    """The principal that a role of this tenant makes: a guest may do what the Nobody role may, and is what that one is
-    in, besides the class of guests; an account is in the class of accounts. Raises TokenRevoked for a guest while the
+    """The principal that a role of this tenant makes (schema/principal.py). Raises TokenRevoked for a guest while the
     tenant allows none."""
-    lender = await _find_nobody(connection, tenant) if role.kind == "guest" else None
-    if role.kind == "guest" and lender is None:
+    nobody = await find_nobody(connection, tenant) if role.kind == "guest" else None
+    if is_shut_out(role, nobody):
         raise TokenRevoked
-    by_kind = {"guest": tenant.guests.guest_class_id, "account": tenant.guests.account_class_id}.get(role.kind)
-    class_ids = role.class_ids if by_kind is None else role.class_ids | {by_kind}
-    return Principal(
-        tenant_id=tenant.tenant_id,
-        role_id=role.role_id,
-        login=role.login,
-        parent_id=role.parent_id,
-        capabilities=role.capabilities if lender is None else lender.capabilities,
-        class_ids=class_ids if lender is None else class_ids | lender.class_ids,
-        child_ids=await list_children(connection, tenant.tenant_id, role.role_id),
-        is_root=role.role_id == tenant.root_role_id,
-        session_id=session_id,
-        tenant_version=tenant.version,
-        claims=role.claims,
-        kind=role.kind,
-        public_id=role.public_id,
-        lender_id=None if lender is None else lender.role_id,
-    )
-
-
-async def _find_nobody(connection: AsyncConnection, tenant: Tenant) -> Role | None:
-    """The tenant's Nobody role, while visitors may come."""
-    if tenant.nobody_role_id is None:
-        return None
-    nobody = await find_role(connection, tenant.tenant_id, tenant.nobody_role_id)
-    return None if nobody is None or nobody.deleted else nobody
+    children = await list_children(connection, tenant.tenant_id, role.role_id)
+    return build_principal(tenant, role, nobody, children, session_id)
 
 
 def _is_open(session: Session, claims: Claims) -> bool:

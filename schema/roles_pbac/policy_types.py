@@ -4,20 +4,24 @@ from collections.abc import Iterable
 
 import strawberry
 
+from db.records import ColumnMask
 from schema.roles_pbac.explained.asked import CountedDifference, CountedRows, Differences, Explained
 from schema.roles_pbac.explained.changes import Change
 from schema.roles_pbac.explained.columns import ColumnAccess
-from schema.roles_pbac.explained.considered import Check, Considered
+from schema.roles_pbac.explained.considered import Check, Considered, Limits
 from schema.roles_pbac.explained.filters import JudgedPart
 from schema.roles_pbac.explained.matrix import Cell, Line
 from schema.roles_pbac.fields import GenericScalar
 
 _COMPLETE = "Whether you may see every role, class and rule that this depends on; else it is about those that you see."
 
+_MAX_ROWS = "The most rows that a list may have; null where no rule says."
+_MAX_SECONDS = "The most seconds that an operation may take; null where no rule says."
+
 
 @strawberry.type(name="policy_check", description="What a rule has to pass in order to count.")
 class PolicyCheck:
-    check: str = strawberry.field(description="period, scope, target, capability, fit or most_specific.")
+    check: str = strawberry.field(description="period, scope, target, capability, fit, most_specific or aggregates.")
     holds: bool
     why: str
 
@@ -52,6 +56,15 @@ class PolicyConsidered:
     forced: GenericScalar | None
     defaults: GenericScalar | None
     masks: GenericScalar | None
+    aggregates: str | None
+    min_group_size: int | None
+    group_columns: list[str] | None
+    max_rows: int | None
+    max_seconds: float | None
+    missing_claims: list[str] = strawberry.field(
+        description="Claims that its filter looks at and the role lacks, as far as you may see them: with them nothing"
+        " holds."
+    )
 
     @classmethod
     def of(cls, considered: Considered, judged: Iterable[JudgedPart] | None) -> "PolicyConsidered":
@@ -59,7 +72,7 @@ class PolicyConsidered:
         if judged is None:
             tree = considered.filter
             judged = (JudgedPart(part, depth, None) for depth, part in tree.in_order()) if tree is not None else ()
-        masks = {each.column: {"mask": each.kind, "unless": each.unless, "text": each.text} for each in options.masks}
+        masks = {each.column: _mask(each) for each in options.masks}
         return cls(
             ruleid=strawberry.ID(str(rule.rule_id)),
             name=rule.name,
@@ -71,6 +84,12 @@ class PolicyConsidered:
             forced=GenericScalar(dict(options.forced)) if options.forced else None,
             defaults=GenericScalar(dict(options.defaults)) if options.defaults else None,
             masks=GenericScalar(masks) if masks else None,
+            aggregates=options.aggregates,
+            min_group_size=options.min_group_size,
+            group_columns=None if options.group_columns is None else sorted(options.group_columns),
+            max_rows=options.max_rows,
+            max_seconds=options.max_seconds,
+            missing_claims=list(considered.missing_claims),
         )
 
 
@@ -96,6 +115,7 @@ class PolicyStep:
     classid: strawberry.ID | None
     target: str | None
     tests: list[str] = strawberry.field(description="Parts of a filter that would have to come out differently.")
+    claims: list[str] = strawberry.field(description="What root would have to say of the role.")
 
     @classmethod
     def of(cls, step: Change) -> "PolicyStep":
@@ -107,6 +127,7 @@ class PolicyStep:
             classid=None if step.class_id is None else strawberry.ID(str(step.class_id)),
             target=step.target,
             tests=list(step.tests),
+            claims=list(step.claims),
         )
 
 
@@ -127,6 +148,8 @@ class PolicyExplanation:
     why: str
     rules: list[PolicyConsidered] = strawberry.field(description="All rules, by their ids.")
     columns: list[PolicyColumn] = strawberry.field(description="Empty where all columns are alike.")
+    max_rows: int | None = strawberry.field(description=_MAX_ROWS)
+    max_seconds: float | None = strawberry.field(description=_MAX_SECONDS)
     row: PolicyRow | None
     change: list[PolicyStep] = strawberry.field(
         description="The smallest change after which the verdict, or that on the row, would be the contrary."
@@ -147,6 +170,8 @@ class PolicyExplanation:
                 for each in explanation.rules
             ],
             columns=[PolicyColumn.of(each) for each in explained.columns],
+            max_rows=explanation.limits.max_rows,
+            max_seconds=explanation.limits.max_seconds,
             row=None if row is None else PolicyRow(allowed=row.is_allowed),
             change=[PolicyStep.of(step) for step in explained.change],
         )
@@ -159,6 +184,8 @@ class PolicyCell:
     columns: list[str] | None = strawberry.field(description="Those that it can read or write; null for all.")
     masked: list[str] = strawberry.field(description="Those of them that are not as they are on every row.")
     rules: list[strawberry.ID] = strawberry.field(description="Those that grant it.")
+    max_rows: int | None = strawberry.field(description=_MAX_ROWS)
+    max_seconds: float | None = strawberry.field(description=_MAX_SECONDS)
 
     @classmethod
     def of(cls, cell: Cell) -> "PolicyCell":
@@ -168,6 +195,8 @@ class PolicyCell:
             columns=None if cell.columns is None else list(cell.columns),
             masked=list(cell.masked),
             rules=[strawberry.ID(str(each)) for each in cell.rule_ids],
+            max_rows=cell.limits.max_rows,
+            max_seconds=cell.limits.max_seconds,
         )
 
 
@@ -189,6 +218,16 @@ class PolicyMatrix:
     targets: list[PolicyLine]
 
 
+@strawberry.type(name="policy_limits", description="How much an operation may read, and how long it may take.")
+class PolicyLimits:
+    max_rows: int | None = strawberry.field(description=_MAX_ROWS)
+    max_seconds: float | None = strawberry.field(description=_MAX_SECONDS)
+
+    @classmethod
+    def of(cls, limits: Limits) -> "PolicyLimits":
+        return cls(max_rows=limits.max_rows, max_seconds=limits.max_seconds)
+
+
 @strawberry.type(name="policy_difference", description="What a role would gain and lose.")
 class PolicyDifference:
     roleid: strawberry.ID
@@ -204,6 +243,8 @@ class PolicyDifference:
     columns_gained: list[str]
     columns_lost: list[str]
     columns_changed: list[str] = strawberry.field(description="Those that look otherwise on some row.")
+    limits_before: PolicyLimits
+    limits_after: PolicyLimits
     uncounted: str | None = strawberry.field(description="Why the rows were not counted, where they were not.")
 
     @classmethod
@@ -223,6 +264,8 @@ class PolicyDifference:
             columns_gained=list(found.columns_gained),
             columns_lost=list(found.columns_lost),
             columns_changed=list(found.columns_changed),
+            limits_before=PolicyLimits.of(found.limits[0]),
+            limits_after=PolicyLimits.of(found.limits[1]),
             uncounted=counted.uncounted,
         )
 
@@ -240,6 +283,12 @@ class PolicyDiff:
             cut=differences.is_cut,
             differences=[PolicyDifference.of(each) for each in differences.found],
         )
+
+
+def _mask(mask: ColumnMask) -> dict[str, str]:
+    """A mask as a rule is given it."""
+    more = {name: text for name, text in (("when", mask.when), ("value", mask.value)) if text}
+    return {"mask": mask.kind, "unless": mask.unless, "text": mask.text} | more
 
 
 def _count(rows: CountedRows | None) -> int | None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from db.records import GuestPolicy
 from schema.principal import NORMAL_CAPABILITIES
 from tests.houses import House, Member, code_of
 from tests.wire import Json
@@ -17,10 +18,12 @@ query ($role: ID!, $target: String!, $operation: String!, $key: GenericScalar) {
   Policy { explain(roleid: $role, target: $target, operation: $operation, key: $key) {
     roleid target operation complete verdict why
     rules { ruleid name counts checks { check holds why } parts { depth kind text holds withheld }
-      read_columns write_columns forced defaults masks }
+      read_columns write_columns forced defaults masks
+      aggregates min_group_size group_columns max_rows max_seconds missing_claims }
     columns { name access mask }
+    max_rows max_seconds
     row { allowed }
-    change { kind sentence ruleid capability classid target tests }
+    change { kind sentence ruleid capability classid target tests claims }
   } }
 }
 """
@@ -28,11 +31,12 @@ DIFF = """
 query ($rules: [policy_ruleChange!]!) { Policy { diff(rules: $rules) { complete cut differences {
   roleid login target operation before after rows_gained rows_lost sample_gained sample_lost
   columns_gained columns_lost columns_changed uncounted
+  limits_before { max_rows max_seconds } limits_after { max_rows max_seconds }
 } } } }
 """
 MAY = """
 query ($role: ID!) { Policy { may(roleid: $role) { roleid complete targets {
-  target kind operations { operation verdict columns masked rules }
+  target kind operations { operation verdict columns masked rules max_rows max_seconds }
 } } } }
 """
 RULES = "roles_pbac.policy_rules"
@@ -293,6 +297,184 @@ def assert_consistent(told: list[Json]) -> None:
             assert each["row"]["allowed"] is any(holds is True for holds in whole)
 
 
+CROWD = {"aggregates": "only", "min_group_size": 2, "group_columns": ["team_id"]}
+
+
+def test_rows_that_are_for_aggregates_only_are_explained(house: House, member: Member) -> None:
+    rule = house.rule("select", "note", "size < 40", to=member, name="Crowd", **CROWD)
+
+    listed = explain(house, house.root, member)
+    first, third = (explain(house, house.root, member, operation="aggregate", key=number) for number in (1, 3))
+
+    assert (listed["verdict"], [step["kind"] for step in listed["change"]]) == ("denied", ["open_rows"])
+    told = listed["rules"][0]
+    assert (told["aggregates"], told["min_group_size"], told["group_columns"]) == ("only", 2, ["team_id"])
+    assert told["checks"][-1] == {
+        "check": "aggregates",
+        "holds": False,
+        "why": "Its rows are for aggregates only, where 2 of them are alike in team_id.",
+    }
+    assert first["why"] == f"Granted by rule {rule}, on the rows of groups that are large enough."
+    assert (first["row"], third["row"]) == ({"allowed": True}, {"allowed": False})
+    assert third["change"][0]["sentence"] == f"Let 2 rows of rule {rule} (Crowd) be like this one in team_id."
+    assert house.ask(member, "{ Aggregates { note { count } } }") == {"Aggregates": {"note": {"count": 2}}}
+
+
+def test_rows_that_are_in_no_aggregate_are_explained(house: House, member: Member) -> None:
+    house.rule("select", "note", to=member, aggregates="none", name="Listed")
+
+    told = explain(house, house.root, member, operation="aggregate")
+
+    assert (told["verdict"], told["rules"][0]["counts"]) == ("denied", False)
+    assert [step["kind"] for step in told["change"]] == ["count_rows"]
+    assert explain(house, house.root, member)["verdict"] == "allowed"
+
+
+def test_limits_are_explained_as_the_most_generous_rule_has_them(house: House, member: Member) -> None:
+    house.rule("select", "note", to=member, max_rows=2, max_seconds=3.5)
+    house.rule(["select", "delete"], "note", to=member, max_rows=1, max_seconds=2)
+
+    told, deleting = (explain(house, house.root, member, operation=each) for each in ("select", "delete"))
+
+    assert (told["max_rows"], told["max_seconds"]) == (2, 3.5)
+    assert [(rule["max_rows"], rule["max_seconds"]) for rule in told["rules"]] == [(2, 3.5), (1, 2)]
+    assert (deleting["max_rows"], deleting["max_seconds"]) == (None, 2)
+    cell = matrix(house, house.root, member)["note", "select"]
+    assert (cell["max_rows"], cell["max_seconds"]) == (2, 3.5)
+
+
+def claim(house: House, member: Member, claims: object) -> None:
+    given = {"tenantid": house.tenant_id, "login": member.login, "name": "A role", "claims": claims}
+    update = "mutation ($i: roleInput!, $r: ID!) { update_role(roleid: $r, input: $i) { roleid } }"
+    house.control(house.root, update, {"r": member.role_id, "i": given})
+
+
+def test_a_claim_that_a_filter_needs_and_the_role_lacks_is_named(house: House, member: Member) -> None:
+    rule = house.rule("select", "note", "size = $_PRINCIPAL.claims.size or id = 9", to=member, name="Sized")
+
+    without = explain(house, house.root, member, key=1)
+    claim(house, member, {"size": "many"})
+    unfit = explain(house, house.root, member, key=1)
+    claim(house, member, {"size": 10})
+    fit = explain(house, house.root, member, key=1)
+
+    for told in (without, unfit):
+        assert (told["row"], told["rules"][0]["missing_claims"]) == ({"allowed": False}, ["size"])
+        assert [(step["kind"], step["claims"]) for step in told["change"]] == [
+            ("say_claim", ["size"]),
+            ("row_satisfies", []),
+        ]
+        assert told["change"][1]["sentence"].startswith(f"Let the row satisfy, of rule {rule} (Sized): size = ")
+    assert (fit["row"], fit["rules"][0]["missing_claims"]) == ({"allowed": True}, [])
+
+
+def test_claims_of_others_are_told_to_root_alone(house: House, member: Member) -> None:
+    who = seer(house)
+    house.rule("select", "note", "size = $_PRINCIPAL.claims.size", to=[member, who])
+    house.rule("select", "note", to=who)
+    claim(house, member, {"size": 10})
+    claim(house, who, {"size": 10})
+
+    others, own = (explain(house, who, each, key=1) for each in (member, who))
+
+    [part] = next(rule["parts"] for rule in others["rules"] if rule["parts"])
+    assert (others["row"], part["holds"], part["withheld"]) == ({"allowed": None}, None, True)
+    assert [rule["missing_claims"] for rule in others["rules"]] == [[]] * len(others["rules"])
+    [part] = next(rule["parts"] for rule in own["rules"] if rule["parts"])
+    assert (part["holds"], part["withheld"]) == (True, False)
+
+
+def test_masks_by_expressions_are_explained(house: House, member: Member) -> None:
+    mask = {"mask": "expression", "value": "upper(body)", "when": "size > 15"}
+    house.rule("select", "note", to=member, masks={"body": mask})
+
+    whole, first, second = (explain(house, house.root, member, key=key) for key in (None, 1, 2))
+
+    assert whole["rules"][0]["masks"] == {"body": mask | {"unless": "", "text": ""}}
+    looks = [{each["name"]: (each["access"], each["mask"]) for each in told["columns"]} for told in (first, second)]
+    assert [each["body"] for each in looks] == [("read", None), ("masked", "expression")]
+
+
+def guest_of(house: House) -> Member:
+    reply = house.wire.post("/auth/guest?schema=none", {"tenantid": house.tenant_id}).json()
+    return Member(int(reply["roleid"]), str(reply["access_token"]), "a guest")
+
+
+def test_a_guest_is_explained_with_what_it_borrows(house: House) -> None:
+    nobody = house.enable_anonymous()
+    house.choose_guests(GuestPolicy(mode="identity"))
+    guest = guest_of(house)
+    shared = house.role_class(nobody)
+    house.rule("select", "note", "size = 10", to=nobody)
+    house.rule("select", "note", "size = 20", classes=[shared])
+
+    told = explain(house, house.root, guest)
+    creating = explain(house, house.root, guest, "roles_pbac.roles", "create_class")
+
+    assert [each["counts"] for each in told["rules"] if "select" in str(each["checks"])][-2:] == [True, True]
+    scopes = [check["why"] for rule in told["rules"][-2:] for check in rule["checks"] if check["check"] == "scope"]
+    assert scopes[0] == "It lists the Nobody role, of which a guest borrows."
+    assert scopes[1].endswith(", which the Nobody role is in, of which a guest borrows.")
+    assert creating["why"] == "The Nobody role, of which a guest borrows, has not the capability create_class."
+    assert house.ids(guest) == [1, 2]
+
+    house.control(house.root, "{ Utility { anonymous_logins(enable: false) } }")
+
+    told = explain(house, house.root, guest)
+    assert told["why"] == "The role is a guest, and the tenant lets no visitors in."
+    assert [step["kind"] for step in told["change"]] == ["let_visitors_in"]
+    assert house.wire.post("/query", {"query": "{ note { id } }"}, guest.token).status_code == 401
+
+
+OPTIONS: list[dict[str, object]] = [{}, {}, {"aggregates": "none"}, CROWD, {"max_rows": 9}]
+MORE_FILTERS = [
+    *FILTERS[:6],
+    "size = $_PRINCIPAL.claims.size",
+    "size in $_PRINCIPAL.claims.sizes",
+    "$_PRINCIPAL.is_guest = true",
+]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_what_is_explained_of_guests_and_aggregates_is_what_the_gateway_does(house: House, seed: int) -> None:
+    chance = random.Random(seed)
+    nobody = house.enable_anonymous()
+    house.choose_guests(GuestPolicy(mode="identity"))
+    guest, member = guest_of(house), house.member(*NORMAL)
+    claim(house, member, chance.choice([{"size": 10}, {"sizes": [10, 30]}, {}]))
+    users = house.role_class(*chance.sample([nobody, member], chance.randint(1, 2)))
+    if chance.random() < 0.3:
+        house.choose("most_specific")
+    for _ in range(chance.randint(1, 4)):
+        house.rule(
+            "select",
+            chance.choice(["note", ["note", "public.note"]]),
+            chance.choice(MORE_FILTERS),
+            to=chance.choice([None, nobody, member]),
+            classes=chance.choice([[], [users]]),
+            **chance.choice(OPTIONS),
+        )
+
+    for who in (guest, nobody, member):
+        for operation in ("select", "aggregate"):
+            told = [explain(house, house.root, who, operation=operation, key=number) for number in (1, 2, 3)]
+            allowed = [each["row"]["allowed"] for each in told]
+            verdict = {each["verdict"] for each in told}
+            if operation == "select":
+                assert allowed == done(house, who, "select")
+            else:
+                assert (verdict - {"ambiguous"}, sum(allowed)) == counted(house, who, verdict)
+            assert matrix(house, house.root, who)["note", operation]["verdict"] in verdict
+
+
+def counted(house: House, who: Member, verdict: set[str]) -> tuple[set[str], int]:
+    """What explanations have to say, and how many rows the gateway counts."""
+    answer = house.wire.post("/query", {"query": "{ Aggregates { note { count } } }"}, who.token).json()
+    if "errors" in answer:
+        return verdict & {"denied"}, 0
+    return verdict & {"allowed", "conditioned"}, int(answer["data"]["Aggregates"]["note"]["count"])
+
+
 # --- what is told to whom --------------------------------------------------------------------------------------------
 
 
@@ -416,7 +598,8 @@ def test_all_that_a_role_may_is_told_target_by_target(house: House, member: Memb
     told = matrix(house, house.root, member)
 
     assert told["note", "select"] == {
-        "operation": "select", "verdict": "conditioned", "columns": ["id", "body"], "masked": [], "rules": [str(rule)]
+        "operation": "select", "verdict": "conditioned", "columns": ["id", "body"], "masked": [], "rules": [str(rule)],
+        "max_rows": None, "max_seconds": None,
     }  # fmt: skip
     assert told["note", "insert"]["columns"] == ["id", "body"]
     assert (told["note", "update"]["verdict"], told["note", "update"]["columns"]) == ("conditioned", None)
@@ -474,6 +657,30 @@ def test_a_difference_is_told_for_each_role_that_it_concerns(house: House) -> No
     assert [(int(each["roleid"]), each["operation"], each["rows_gained"]) for each in found] == [
         (one.role_id, "delete", 1), (one.role_id, "select", 1), (other.role_id, "delete", 0)
     ]  # fmt: skip
+
+
+def test_a_difference_in_limits_and_in_aggregates_alone_is_told(house: House, member: Member) -> None:
+    limited, closed = (house.rule("select", name, to=member, name=name) for name in ("note", "team"))
+
+    found = diff(
+        house,
+        house.root,
+        {"ruleid": limited, "input": {"name": "note", "max_rows": 5}},
+        {"ruleid": closed, "input": {"name": "team", "aggregates": "none"}},
+    )
+
+    told = {(each["target"], each["operation"]): each for each in found}
+    assert set(told) == {("note", "select"), ("team", "aggregate")}
+    assert told["note", "select"]["limits_before"] == {"max_rows": None, "max_seconds": None}
+    assert told["note", "select"]["limits_after"] == {"max_rows": 5, "max_seconds": None}
+    assert (told["team", "aggregate"]["after"], told["team", "aggregate"]["rows_lost"]) == ("denied", 2)
+
+
+def test_a_difference_in_groups_is_counted(house: House, member: Member) -> None:
+    [found] = diff(house, house.root, a_change(roles=[member.role_id], **CROWD))
+
+    assert (found["operation"], found["before"], found["after"]) == ("aggregate", "denied", "conditioned")
+    assert (found["rows_gained"], found["sample_gained"]) == (2, [{"id": 1}, {"id": 2}])
 
 
 def test_a_filter_that_fails_on_a_row_is_told_in_the_place_of_a_count(house: House, member: Member) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Hashable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Protocol, cast
 
@@ -14,13 +14,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db.classes import list_classes, list_memberships
 from db.errors import PublicError, StatementTimedOut
 from db.records import Role, Tenant
-from db.roles import find_role, list_children, list_roles
+from db.roles import find_nobody, find_role, list_children, list_roles
 from db.rules import list_rules
 from db.sql import Statement
 from schema.expression.predicate import ALWAYS, NEVER, all_of
 from schema.model import Model
-from schema.policy import compile_policy
-from schema.principal import CAPABILITIES, Principal
+from schema.policy import AGGREGATE, compile_policy
+from schema.principal import CAPABILITIES, Principal, build_principal, class_by_kind, is_shut_out
 from schema.query.compiler import bind
 from schema.query.run import RowNotFound
 from schema.roles_pbac.access import IN_TENANT
@@ -30,6 +30,7 @@ from schema.roles_pbac.explained.changes import Change, smallest_change
 from schema.roles_pbac.explained.columns import ColumnAccess, column_access
 from schema.roles_pbac.explained.considered import Explanation, explain_access
 from schema.roles_pbac.explained.differences import (
+    OF_ROWS,
     Difference,
     OfOnlooker,
     RowsCondition,
@@ -102,6 +103,7 @@ class Asked:
     onlooker: Onlooker
     visible: Visible
     class_names: Mapping[int, str]
+    nobody: Role | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +171,7 @@ async def read_asked(
         Onlooker(principal, compile_policy(in_force, model, tenant_id=tenant_id, choice=tenant.rule_choice)),
         visible,
         {class_id: name for class_id, name in names.items() if _within(visible.class_ids, class_id)},
+        await find_nobody(connection, tenant),
     )
 
 
@@ -198,23 +201,33 @@ async def read_subjects(connection: AsyncConnection, asked: Asked) -> tuple[Subj
 
 
 def _subject(asked: Asked, role: Role, children: frozenset[int], own_class_ids: frozenset[int]) -> Subject:
-    visible = asked.visible
-    guests = asked.tenant.guests
-    # Who is in these two is stored nowhere: it follows from what somebody is.
-    by_kind = {"guest": guests.guest_class_id, "account": guests.account_class_id}.get(role.kind)
-    class_ids = role.class_ids if by_kind is None else role.class_ids | {by_kind}
-    principal = Principal(
-        tenant_id=asked.tenant.tenant_id,
-        role_id=role.role_id,
-        login=role.login,
-        parent_id=role.parent_id,
-        capabilities=role.capabilities,
-        class_ids=frozenset(each for each in class_ids if _within(visible.class_ids, each)),
+    """The role as the gateway takes it, without what whoever asks may not know."""
+    visible, onlooker = asked.visible, asked.onlooker.principal
+    nobody = asked.nobody
+    if nobody is not None and not _within(visible.role_ids, nobody.role_id):
+        # What it lends is hidden with it.
+        nobody = replace(nobody, capabilities=role.capabilities, class_ids=frozenset())
+    whole = build_principal(asked.tenant, role, nobody, children)
+    claims_are_told = asked.onlooker.sees_everything or (onlooker is not None and onlooker.role_id == role.role_id)
+    principal = replace(
+        whole,
+        class_ids=frozenset(each for each in whole.class_ids if _within(visible.class_ids, each)),
         child_ids=frozenset(each for each in children if _within(visible.role_ids, each)),
-        is_root=role.role_id == asked.tenant.root_role_id,
-        kind=role.kind,
+        claims=whole.claims if claims_are_told else {},
+        lender_id=None
+        if whole.lender_id is None or not _within(visible.role_ids, whole.lender_id)
+        else whole.lender_id,
     )
-    return Subject(principal, role.deleted, own_class_ids, asked.class_names)
+    return Subject(
+        principal,
+        role.deleted,
+        is_shut_out(role, asked.nobody),
+        own_class_ids,
+        class_by_kind(asked.tenant, role),
+        frozenset() if principal.lender_id is None or nobody is None else nobody.class_ids,
+        asked.class_names,
+        claims_are_told,
+    )
 
 
 def _within(ids: frozenset[int] | None, number: int) -> bool:
@@ -224,7 +237,7 @@ def _within(ids: frozenset[int] | None, number: int) -> bool:
 def get_target(asked: Asked, written: str, operation: str) -> Target:
     """What is asked about. Raises NoSuchTarget, the same for what is not there and for what must not be known;
     BadInput for what is no operation."""
-    if operation not in CAPABILITIES:
+    if operation not in CAPABILITIES and operation != AGGREGATE:
         raise BadInput(f"There is no capability {operation!r}.")
     target = asked.rulebook.get_target(written)
     if not target.is_control and target.name not in known_targets(asked.rulebook, asked.onlooker):
@@ -308,7 +321,7 @@ class _Counting:
 
     async def count(self, difference: Difference) -> CountedDifference:
         if difference.gained is None or difference.lost is None:
-            has_rows = difference.operation in {"select", "update", "delete"} and not difference.target.is_control
+            has_rows = difference.operation in OF_ROWS and not difference.target.is_control
             why = "Counting these rows would tell of what you may not see." if has_rows else None
             return CountedDifference(difference, uncounted=why if difference.target.entity else None)
         if asyncio.get_running_loop().time() > self._ends:

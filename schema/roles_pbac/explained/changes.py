@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal, assert_never
 
 from db.records import Rule
+from schema.policy import capability_for
 from schema.roles_pbac.explained.considered import CheckName, Considered, Explanation, explain_access, judge
 from schema.roles_pbac.explained.filters import JudgedPart, fewest_tests
 from schema.roles_pbac.explained.rulebook import Rulebook, Target
@@ -15,6 +16,7 @@ from schema.roles_pbac.explained.subject import Subject
 
 ChangeKind = Literal[
     "restore_role",
+    "let_visitors_in",
     "give_capability",
     "take_capability",
     "join_class",
@@ -23,9 +25,13 @@ ChangeKind = Literal[
     "grant_capability",
     "revoke_capability",
     "name_target",
+    "open_rows",
+    "count_rows",
     "new_rule",
     "row_satisfies",
     "row_fails",
+    "say_claim",
+    "more_alike",
 ]
 #: Where changes of the same size would do, the one that touches least beside the question.
 _ORDER: Final[tuple[ChangeKind, ...]] = (
@@ -35,6 +41,8 @@ _ORDER: Final[tuple[ChangeKind, ...]] = (
     "grant_capability",
     "revoke_capability",
     "take_capability",
+    "count_rows",
+    "open_rows",
     "new_rule",
     "name_target",
 )
@@ -43,8 +51,8 @@ MAX_TRIALS: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One step, as a sentence. What it is about beside the role: a rule, a capability, a class, a target, or tests of
-    a filter, by their texts."""
+    """One step, as a sentence. What it is about beside the role: a rule, a capability, a class, a target, tests of a
+    filter, by their texts, or claims."""
 
     kind: ChangeKind
     sentence: str
@@ -53,6 +61,7 @@ class Change:
     class_id: int | None = None
     target: str | None = None
     tests: tuple[str, ...] = ()
+    claims: tuple[str, ...] = ()
 
 
 def smallest_change(rulebook: Rulebook, explanation: Explanation) -> tuple[Change, ...]:
@@ -83,16 +92,33 @@ def smallest_change_for_row(
         rule, tests = min(
             ((rule, fewest_tests(parts, "true")) for rule, parts in judged), key=lambda found: len(found[1])
         )
-        return (_row_satisfies(rule, tests),)
+        return _row_satisfies(rule, tests, explanation.subject)
     tests = tuple(dict.fromkeys(test for _, parts in judged for test in fewest_tests(parts, "not true")))
     if otherwise and len(tests) > len(otherwise):
         return otherwise
     return (Change("row_fails", f"Let the row no longer satisfy: {'; '.join(tests)}.", tests=tests),)
 
 
-def _row_satisfies(rule: Considered, tests: tuple[str, ...]) -> Change:
-    sentence = f"Let the row satisfy, of {_named(rule.rule)}: {'; '.join(tests)}."
-    return Change("row_satisfies", sentence, rule_id=rule.rule.rule_id, tests=tests)
+def _row_satisfies(rule: Considered, tests: tuple[str, ...], subject: Subject) -> tuple[Change, ...]:
+    named, rule_id = _named(rule.rule), rule.rule.rule_id
+    if not tests:
+        options = rule.rule.options
+        columns = ", ".join(sorted(options.group_columns or ())) or "no column"
+        sentence = f"Let {options.min_group_size} rows of {named} be like this one in {columns}."
+        return (Change("more_alike", sentence, rule_id=rule_id),)
+    claims = _missing_claims(rule, tests, subject)
+    steps = (Change("row_satisfies", f"Let the row satisfy, of {named}: {'; '.join(tests)}.", rule_id, tests=tests),)
+    if not claims:
+        return steps
+    sentence = f"Let root say of the role, in its claims: {', '.join(claims)}."
+    return (Change("say_claim", sentence, claims=claims), *steps)
+
+
+def _missing_claims(rule: Considered, tests: tuple[str, ...], subject: Subject) -> tuple[str, ...]:
+    """The claims without which none of the tests can hold."""
+    parts = (part for _, part in rule.filter.in_order()) if rule.filter is not None else ()
+    found = (subject.missing_claims(part.predicate) for part in parts if part.text in tests)
+    return tuple(dict.fromkeys(claim for claims in found for claim in claims))
 
 
 def _size(steps: tuple[Change, ...]) -> tuple[int, int]:
@@ -105,8 +131,12 @@ def _winning(explanation: Explanation) -> Iterator[tuple[Change, ...]]:
     before: tuple[Change, ...] = ()
     if subject.is_deleted:
         before += (Change("restore_role", "Take the flag away by which the role is deleted."),)
-    if not subject.principal.may(operation):
-        before += (Change("give_capability", f"Give the role the capability {operation}.", capability=operation),)
+    if subject.is_shut_out:
+        before += (Change("let_visitors_in", "Let visitors in, by anonymous_logins(enable: true)."),)
+    capability = capability_for(operation)
+    if not subject.principal.may(capability):
+        sentence = f"Give {subject.lender_name} the capability {capability}."
+        before += (Change("give_capability", sentence, capability=capability),)
     if explanation.verdict == "ambiguous":
         counting = [each.rule for each in explanation.rules if each.counts]
         yield tuple(_revoked(rule, operation) for rule in counting[1:])
@@ -134,17 +164,21 @@ def _losing(rulebook: Rulebook, explanation: Explanation) -> Iterator[tuple[Chan
             yield (admin, *steps)
         return
     yield tuple(_revoked(each.rule, operation) for each in explanation.rules if each.counts)
-    yield (Change("take_capability", f"Take the capability {operation} from the role.", capability=operation),)
+    capability = capability_for(operation)
+    sentence = f"Take the capability {capability} from {explanation.subject.lender_name}."
+    yield (Change("take_capability", sentence, capability=capability),)
 
 
 def _new_rule(target: Target, operation: str) -> Change:
-    sentence = f"Make a rule that grants {operation} on {target.written} to the role."
-    return Change("new_rule", sentence, capability=operation, target=target.written)
+    capability = capability_for(operation)
+    sentence = f"Make a rule that grants {capability} on {target.written} to the role."
+    return Change("new_rule", sentence, capability=capability, target=target.written)
 
 
 def _revoked(rule: Rule, operation: str) -> Change:
-    sentence = f"Let {_named(rule)} no longer grant {operation}."
-    return Change("revoke_capability", sentence, rule_id=rule.rule_id, capability=operation)
+    capability = capability_for(operation)
+    sentence = f"Let {_named(rule)} no longer grant {capability}."
+    return Change("revoke_capability", sentence, rule_id=rule.rule_id, capability=capability)
 
 
 def _mended(
@@ -165,9 +199,16 @@ def _mended(
             sentence = f"Let {named} be about {target.written} as well."
             return Change("name_target", sentence, rule_id=rule.rule_id, target=target.written)
         case "capability":
-            sentence = f"Let {named} grant {operation} as well."
-            return Change("grant_capability", sentence, rule_id=rule.rule_id, capability=operation)
-        case "fit" | "most_specific":
+            capability = capability_for(operation)
+            sentence = f"Let {named} grant {capability} as well."
+            return Change("grant_capability", sentence, rule_id=rule.rule_id, capability=capability)
+        case "aggregates" if operation == "select":
+            sentence = f"Let {named} be about rows one by one, and no longer about aggregates only."
+            return Change("open_rows", sentence, rule_id=rule.rule_id)
+        case "aggregates" if rule.options.aggregates == "none":
+            sentence = f"Let the rows of {named} be in aggregates as well."
+            return Change("count_rows", sentence, rule_id=rule.rule_id)
+        case "fit" | "most_specific" | "aggregates":
             return None
         case _:
             assert_never(check)
@@ -196,7 +237,7 @@ def _made_rule(rulebook: Rulebook, subject: Subject, target: str, operation: str
         rule_id=max((rule.rule_id for rule in rulebook.rules), default=0) + 1,
         tenant_id=rulebook.tenant_id,
         name="A new rule",
-        capabilities=frozenset({operation}),
+        capabilities=frozenset({capability_for(operation)}),
         targets=frozenset({target}),
         role_ids=frozenset({subject.principal.role_id}),
     )
@@ -207,6 +248,8 @@ def _of_role(step: Change, subject: Subject) -> Subject:
     match step.kind:
         case "restore_role":
             return replace(subject, is_deleted=False)
+        case "let_visitors_in":
+            return replace(subject, is_shut_out=False)
         case "give_capability" if step.capability is not None:
             return replace(
                 subject, principal=replace(principal, capabilities=principal.capabilities | {step.capability})
@@ -227,6 +270,9 @@ def _of_rule(step: Change, rule: Rule, subject: Subject) -> Rule:
             return replace(rule, role_ids=rule.role_ids | {subject.principal.role_id})
         case "be_in_force":
             return replace(rule, options=replace(rule.options, valid_from=None, valid_until=None))
+        case "open_rows" | "count_rows":
+            options = replace(rule.options, aggregates=None, min_group_size=None, group_columns=None)
+            return replace(rule, options=options)
         case "grant_capability" if step.capability is not None:
             return replace(rule, capabilities=rule.capabilities | {step.capability})
         case "revoke_capability":

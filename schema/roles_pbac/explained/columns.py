@@ -8,6 +8,7 @@ from db.catalog import Column
 from schema.expression.predicate import NEVER, Predicate
 from schema.grants import ColumnView, Grant
 from schema.model import Entity
+from schema.policy import AGGREGATE, capability_for
 from schema.roles_pbac.explained.filters import Truth
 from schema.roles_pbac.explained.onlooker import Onlooker
 
@@ -38,9 +39,9 @@ class ColumnAccess:
 
 def column_access(grant: Grant | None, entity: Entity | None, operation: str, onlooker: Onlooker) -> list[ColumnAccess]:
     """Each column, as far as the onlooker knows of it; nothing where all columns are alike."""
-    if grant is None or entity is None or operation not in {"select", "insert", "update"}:
+    if grant is None or entity is None or operation not in {"select", AGGREGATE, "insert", "update"}:
         return []
-    if operation == "select":
+    if capability_for(operation) == "select":
         found = [] if grant.is_whole else list(_read(grant, entity))
     else:
         found = list(_written(grant, entity, operation))

@@ -12,16 +12,17 @@ from schema.expression.predicate import ALWAYS, NEVER, Constant, NotTrue, Predic
 from schema.expression.types import INT8
 from schema.grants import Grant
 from schema.model import Entity, Model
+from schema.policy import AGGREGATE, capability_for
 from schema.query.rendering.json import render_column
 from schema.query.rendering.predicate import Aliases, render_predicate, table_name
-from schema.roles_pbac.explained.considered import Judgement, judge
+from schema.roles_pbac.explained.considered import Judgement, Limits, judge
 from schema.roles_pbac.explained.matrix import known_targets
 from schema.roles_pbac.explained.onlooker import Onlooker
 from schema.roles_pbac.explained.rulebook import Rulebook, Target
 from schema.roles_pbac.explained.subject import Subject
 
 SAMPLE_ROWS: Final = 5
-_OF_ROWS: Final = frozenset({"select", "update", "delete"})
+OF_ROWS: Final = frozenset({"select", AGGREGATE, "update", "delete"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,12 @@ class Difference:
     columns_lost: tuple[str, ...] = ()
     columns_changed: tuple[str, ...] = ()
 
+    @property
+    def limits(self) -> tuple[Limits, Limits]:
+        """Before and after."""
+        was, becomes = (Limits.of(_grant(each), self.operation) for each in (self.before, self.after))
+        return was, becomes
+
 
 Concerned = Sequence[tuple[Target, str]]
 
@@ -73,9 +80,14 @@ def concerned(before: Rulebook, after: Rulebook, onlooker: Onlooker) -> Concerne
 def differences_for(
     subject: Subject, where: Concerned, before: Rulebook, after: Rulebook, onlooker: Onlooker
 ) -> Iterator[Difference]:
-    """One for each target and operation of which the two rulebooks say different things to the role."""
+    """One for each target and operation of which the two rulebooks say different things to the role. Of aggregates only
+    what is not the same as of rows that are read."""
     for target, operation in where:
         was, becomes = (judge(rulebook, subject, target, operation) for rulebook in (before, after))
+        if operation == AGGREGATE:
+            reads = [_grant(judge(rulebook, subject, target, "select")) for rulebook in (before, after)]
+            if reads == [_grant(was), _grant(becomes)]:
+                continue
         if was.verdict != becomes.verdict or not _is_alike(_grant(was), _grant(becomes), target.entity, operation):
             yield _difference(subject, target, operation, was, becomes, onlooker)
 
@@ -93,7 +105,8 @@ def _concerned(before: Rulebook, after: Rulebook) -> list[tuple[Target, str]]:
         (target.is_control, target.name, operation): target
         for rulebook, rule in differing
         for target in _targets_of(rulebook, rule)
-        for operation in rule.capabilities
+        for operation in (*rule.capabilities, *((AGGREGATE,) if "select" in rule.capabilities else ()))
+        if operation != AGGREGATE or (target.entity is not None and not target.is_control)
     }
     return [(target, key[2]) for key, target in sorted(found.items(), key=lambda each: _key(each[0]))]
 
@@ -117,11 +130,13 @@ def _is_alike(old: Grant | None, new: Grant | None, entity: Entity | None, opera
     """Whether two grants give the same, as far as can be told without looking at rows."""
     if old is None or new is None or entity is None or old == new:
         return old == new
+    if Limits.of(old, operation) != Limits.of(new, operation):
+        return False
     if _without(old, new) != NEVER or _without(new, old) != NEVER:
         return False
     columns = [column.name for column in entity.columns.values()]
     match operation:
-        case "select":
+        case "select" | "aggregate":
             return all(old.reads(each) == new.reads(each) and old.view(each) == new.view(each) for each in columns)
         case "insert" | "update":
             same = (
@@ -145,12 +160,12 @@ def _difference(
     uses = [name for name, column in columns.items() if _uses(new, column, operation)]
     used = [name for name, column in columns.items() if _uses(old, column, operation)]
     changed: list[str] = []
-    if operation == "select" and old is not None and new is not None:
+    if capability_for(operation) == "select" and old is not None and new is not None:
         changed = [name for name in uses if name in used and old.view(columns[name]) != new.view(columns[name])]
     gained = lost = None
     seen = onlooker.rows(entity)
-    is_open = all(_may_know(onlooker, entity, judgement) for judgement in (was, becomes))
-    if operation in _OF_ROWS and seen is not None and is_open:
+    is_open = all(_may_know(onlooker, entity, judgement, subject) for judgement in (was, becomes))
+    if operation in OF_ROWS and seen is not None and is_open:
         gained = RowsCondition(entity, _without(new, old), seen)
         lost = RowsCondition(entity, _without(old, new), seen)
     return Difference(
@@ -168,9 +183,9 @@ def _difference(
 
 
 def _uses(grant: Grant | None, column: str, operation: str) -> bool:
-    if grant is None or operation not in {"select", "insert", "update"}:
+    if grant is None or operation not in {"select", AGGREGATE, "insert", "update"}:
         return False
-    return grant.reads(column) if operation == "select" else grant.writes(column)
+    return grant.reads(column) if capability_for(operation) == "select" else grant.writes(column)
 
 
 def _without(grant: Grant | None, other: Grant | None) -> Predicate:
@@ -180,9 +195,14 @@ def _without(grant: Grant | None, other: Grant | None) -> Predicate:
     return grant.rows if other is None or other.rows == NEVER else all_of(grant.rows, NotTrue(other.rows))
 
 
-def _may_know(onlooker: Onlooker, entity: Entity, judgement: Judgement) -> bool:
-    filters = (rule.filter for rule in judgement.decision.counting)
-    return onlooker.sees_everything or all(onlooker.may_know(entity, parse_expression(text)) for text in filters)
+def _may_know(onlooker: Onlooker, entity: Entity, judgement: Judgement, subject: Subject) -> bool:
+    if onlooker.sees_everything:
+        return True
+    if judgement.decision.grant is not None and judgement.decision.grant.grouped is not None:
+        # How many rows are alike is told of rows that it does not see.
+        return False
+    filters = (rule.filter for rule in judgement.decision.granting)
+    return all(onlooker.may_know(entity, parse_expression(text), subject) for text in filters)
 
 
 def render_count(condition: RowsCondition, model: Model) -> Statement:

@@ -65,9 +65,7 @@ class RowQuestion:
         grant = self.explanation.grant
         whole = NEVER if grant is None or not self.is_open else grant.rows
         parts = [
-            part.predicate if self.onlooker.may_know(self.entity, part.expression) else NEVER
-            for _, tree in self.filters
-            for _, part in tree.in_order()
+            part.predicate if self._may_know(part) else NEVER for _, tree in self.filters for _, part in tree.in_order()
         ]
         columns = [
             predicate if self.is_open else NEVER for column in self.columns for predicate, _, _ in column.conditions
@@ -81,9 +79,10 @@ class RowQuestion:
     @property
     def is_open(self) -> bool:
         """Whether the onlooker may know all that the verdict is made of."""
-        counting = [tree.expression for rule, tree in self.filters if rule.counts]
-        options = any(rule.counts and rule.rule.options.masks for rule in self.explanation.rules)
-        knows = all(self.onlooker.may_know(self.entity, expression) for expression in counting)
+        counting = [rule.rule.options for rule in self.explanation.rules if rule.counts]
+        # Masks look at other columns, and crowds at other rows.
+        options = any(each.masks or each.aggregates == "only" for each in counting)
+        knows = all(self._may_know(tree) for rule, tree in self.filters if rule.counts)
         return self.onlooker.sees_everything or (knows and not options)
 
     def answer(self, rulebook: Rulebook, truths: Sequence[Truth]) -> JudgedRow:
@@ -104,9 +103,10 @@ class RowQuestion:
         return JudgedRow(is_allowed, parts, columns if is_allowed else (), change)
 
     def _told(self, judged: JudgedPart) -> JudgedPart:
-        if self.onlooker.may_know(self.entity, judged.part.expression):
-            return judged
-        return replace(judged, truth=None, is_told=False)
+        return judged if self._may_know(judged.part) else replace(judged, truth=None, is_told=False)
+
+    def _may_know(self, part: FilterPart) -> bool:
+        return self.onlooker.may_know(self.entity, part.expression, self.explanation.subject)
 
 
 def render_truths(model: Model, entity: Entity, where: Predicate, conditions: Sequence[Predicate]) -> Statement:

@@ -7,14 +7,14 @@ from typing import Final, Literal
 from db.catalog import FunctionName, TableName
 from schema.grants import Grant
 from schema.model import Entity, Model
-from schema.policy import CONTROL_TARGETS
-from schema.roles_pbac.explained.considered import Verdict, judge
+from schema.policy import AGGREGATE, CONTROL_TARGETS, capability_for
+from schema.roles_pbac.explained.considered import Limits, Verdict, judge
 from schema.roles_pbac.explained.onlooker import Onlooker
 from schema.roles_pbac.explained.rulebook import Rulebook, Target
 from schema.roles_pbac.explained.subject import Subject
 
 TargetKind = Literal["table", "function", "control"]
-ROW_OPERATIONS: Final = ("select", "insert", "update", "delete")
+ROW_OPERATIONS: Final = ("select", AGGREGATE, "insert", "update", "delete")
 _CONTROL_NOUNS: Final = {"roles": "role", "role_classes": "class", "policy_rules": "rule"}
 
 
@@ -28,6 +28,7 @@ class Cell:
     columns: tuple[str, ...] | None
     masked: tuple[str, ...]
     rule_ids: tuple[int, ...]
+    limits: Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +79,17 @@ def _cell(rulebook: Rulebook, subject: Subject, target: Target, operation: str, 
     judgement = judge(rulebook, subject, target, operation)
     grant = None if judgement.verdict == "denied" else judgement.decision.grant
     columns, masked = _columns(grant, target.entity, operation, onlooker)
-    granting = () if grant is None else tuple(rule.rule_id for rule in judgement.decision.counting)
-    return Cell(operation, judgement.verdict, columns, masked, granting)
+    granting = () if grant is None else tuple(rule.rule_id for rule in judgement.decision.granting)
+    return Cell(operation, judgement.verdict, columns, masked, granting, Limits.of(grant, operation))
 
 
 def _columns(
     grant: Grant | None, entity: Entity | None, operation: str, onlooker: Onlooker
 ) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
-    if grant is None or entity is None or operation not in {"select", "insert", "update"}:
+    if grant is None or entity is None or operation not in {"select", AGGREGATE, "insert", "update"}:
         return None, ()
     seen = {name: column.name for name, column in entity.columns.items() if onlooker.reads(entity, column.name)}
-    if operation == "select":
+    if capability_for(operation) == "select":
         columns = None if grant.columns is None else tuple(name for name, column in seen.items() if grant.reads(column))
         masked = (name for name, column in seen.items() if grant.reads(column) and grant.view(column) is not None)
         return columns, tuple(masked)

@@ -12,6 +12,7 @@ from schema.grants import Grant
 from schema.model import Entity
 from schema.policy import Policy
 from schema.principal import Principal
+from schema.roles_pbac.explained.subject import Subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +50,9 @@ class Onlooker:
         grant = self._grant(entity.table.name)
         return grant is not None and grant.reads(column) and grant.view(column) is None
 
-    def may_know(self, entity: Entity, part: syntax.Expression) -> bool:
-        """Whether it could find out by itself, on a row that it sees, if this part of a filter holds: other rows a
-        rule's filter sees whole, so that what it says of them is not for everybody."""
+    def may_know(self, entity: Entity, part: syntax.Expression, subject: Subject) -> bool:
+        """Whether it could find out by itself, on a row that it sees, if this part of a filter holds for the role:
+        other rows a rule's filter sees whole, so that what it says of them is not for everybody, nor are claims."""
         if self.sees_everything:
             return True
         match part:
@@ -59,10 +60,12 @@ class Onlooker:
                 column = find_by_name(entity.columns, names[0])
                 # Only a column, or what is called like a column and is none, such as current_date, has a single name.
                 return len(names) == 1 and (column is None or self.reads(entity, column.name))
+            case syntax.PrincipalAttribute(claim=claim) if claim:
+                return subject.claims_are_told
             case syntax.Call(name, star=star) if star or name.lower() in AGGREGATE_FUNCTIONS:
                 return False
             case _:
-                return all(self.may_know(entity, child) for child in children_of(part))
+                return all(self.may_know(entity, child, subject) for child in children_of(part))
 
     def _grant(self, table: TableName) -> Grant | None:
         if self.principal is None or self.policy is None:

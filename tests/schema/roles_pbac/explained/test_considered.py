@@ -26,27 +26,31 @@ LATER = NOW + DAY
 MODEL = a_model()
 TARGETS = ("item", "list", "roles_pbac.roles")
 SPELLINGS = {"item": ["item", "public.item"], "list": ["list"], "roles_pbac.roles": ["roles_pbac.roles"]}
-OPERATIONS = ("select", "insert", "view_role")
+OPERATIONS = ("select", "aggregate", "insert", "view_role")
+CAPABILITIES_OF_RULES = ("select", "insert", "view_role")
 MOMENTS = st.sampled_from([None, NOW - 2 * DAY, NOW - DAY, NOW, NOW + DAY])
 
 RULES = st.builds(
     lambda **given: given,
-    capabilities=st.sets(st.sampled_from(OPERATIONS), min_size=1),
+    capabilities=st.sets(st.sampled_from(CAPABILITIES_OF_RULES), min_size=1),
     targets=st.sets(st.sampled_from([*(each for many in SPELLINGS.values() for each in many), "gone"]), min_size=1),
     filter=st.sampled_from(["", "id = 1", "roleid = 1", "list.id = 2 or id = 3", "false"]),
-    role_ids=st.sets(st.sampled_from([7, 8]), max_size=1),
+    role_ids=st.sets(st.sampled_from([7, 8, 9]), max_size=1),
     class_ids=st.sets(st.sampled_from([10, 11, 12]), max_size=2),
     valid_from=MOMENTS,
     valid_until=MOMENTS,
+    aggregates=st.sampled_from([None, None, None, "none", "only"]),
 )
 SUBJECTS = st.builds(
-    lambda capabilities, class_ids, root, deleted: Subject(
-        a_principal(capabilities=capabilities, class_ids=class_ids, is_root=root), is_deleted=deleted
+    lambda capabilities, class_ids, root, deleted, lender_id: Subject(
+        replace(a_principal(capabilities=capabilities, class_ids=class_ids, is_root=root), lender_id=lender_id),
+        is_deleted=deleted,
     ),
-    capabilities=st.sets(st.sampled_from([*OPERATIONS, "login", "admin"])),
+    capabilities=st.sets(st.sampled_from([*CAPABILITIES_OF_RULES, "login", "admin"])),
     class_ids=st.sets(st.sampled_from([10, 11])),
     root=st.sampled_from([False, False, False, False, True]),
     deleted=st.sampled_from([False, False, False, False, False, True]),
+    lender_id=st.sampled_from([None, None, 9]),
 )
 
 
@@ -66,8 +70,10 @@ class Rules:
 def rulebooks(draw: st.DrawFn) -> Rules:
     rules: list[Rule] = []
     for number, given_rule in enumerate(draw(st.lists(RULES, max_size=6)), start=1):
-        period = {name: given_rule.pop(name) for name in ("valid_from", "valid_until")}
-        rules.append(replace(a_rule(number, **given_rule), options=RuleOptions(**period)))
+        options = {name: given_rule.pop(name) for name in ("valid_from", "valid_until", "aggregates")}
+        if options["aggregates"] == "only":
+            options |= {"min_group_size": 2, "group_columns": frozenset({"id"})}
+        rules.append(replace(a_rule(number, **given_rule), options=RuleOptions(**options)))
     choices: list[RuleChoice] = ["add_up", "most_specific"]
     return Rules(tuple(rules), draw(st.sampled_from(choices)))
 
