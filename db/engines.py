@@ -1,7 +1,8 @@
-"""Engines: the control database's, and how any DSN reaches the driver."""
+"""Engines: the control database's, what it refuses, and how any DSN reaches the driver."""
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qs, parse_qsl, unquote, urlencode, urlsplit, urlunsplit
@@ -12,7 +13,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from db.errors import StoreError
+from db.errors import DatabaseUnavailable, StatementTimedOut, StoreError
+from db.refusals import refusal_of
 
 POOL_SIZE: Final = 10
 POOL_TIMEOUT_SECONDS: Final = 2.0
@@ -132,3 +134,17 @@ def _connector(dsn: str, command_timeout_seconds: float | None) -> Callable[[], 
         return connection
 
     return connect
+
+
+@contextmanager
+def refusals() -> Generator[None]:
+    """What the control database refuses, as a StoreError."""
+    try:
+        yield
+    except DBAPIError as error:
+        cause = error.orig.__cause__ if error.orig is not None else None
+        raise (refusal_of(cause) if isinstance(cause, asyncpg.PostgresError) else DatabaseUnavailable()) from error
+    except TimeoutError as error:
+        raise StatementTimedOut from error
+    except (OSError, PoolTimeout, asyncpg.PostgresError) as error:
+        raise DatabaseUnavailable from error

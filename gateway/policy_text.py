@@ -8,10 +8,10 @@ from rich.table import Table
 
 from schema.roles_pbac.explained.asked import CountedDifference, CountedRows, Differences, Explained
 from schema.roles_pbac.explained.considered import Considered, Limits
-from schema.roles_pbac.explained.filters import JudgedPart
+from schema.roles_pbac.explained.filters import JudgedPart, Truth
 from schema.roles_pbac.explained.matrix import Cell, Line
 
-_TRUTHS = {True: "true", False: "false", None: "unknown"}
+_TRUTHS: dict[Truth, str] = {True: "true", False: "false", None: "unknown", "fails": "fails"}
 _VERDICTS = {"allowed": "all rows", "conditioned": "some rows", "denied": "-", "ambiguous": "ambiguous"}
 _CALLS = {"allowed": "yes", "conditioned": "yes", "denied": "-", "ambiguous": "ambiguous"}
 
@@ -21,7 +21,8 @@ def explanation_lines(explained: Explained) -> Iterator[RenderableType]:
     explanation, row = explained.explanation, explained.row
     yield f"[bold]{explanation.verdict}[/bold]: {escape(explanation.why)}"
     if row is not None:
-        yield f"This row: [bold]{'allowed' if row.is_allowed else 'denied'}[/bold]."
+        verdict = "allowed" if row.is_allowed else "fails" if row.fails else "denied"
+        yield f"This row: [bold]{verdict}[/bold]."
     limits = _limits(explanation.limits)
     if limits:
         yield f"Limits: {limits}."

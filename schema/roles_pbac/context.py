@@ -1,25 +1,21 @@
 """ControlContext: who asks, and what the gateway lends for answering; OneTransaction: all of it or nothing."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-import asyncpg
 from graphql import DocumentNode
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from strawberry.extensions import SchemaExtension
 from strawberry.types.graphql import OperationType
 
 from db.audit import set_actor
 from db.commit import commit
-from db.errors import DatabaseUnavailable, StatementTimedOut
+from db.engines import refusals
 from db.records import Tenant
-from db.refusals import refusal_of
 from db.tenants import announce_change
 from schema.errors import OperationError
 from schema.model import Model
@@ -87,7 +83,7 @@ class Transaction:
         async with self._turn:
             if self._failed:
                 raise EarlierFieldFailed
-            with _refusals():
+            with refusals():
                 if self._connection is None:
                     self._connection = await self._engine.connect()
                 if not self._connection.in_transaction():
@@ -114,27 +110,13 @@ class Transaction:
 
     async def commit(self) -> None:
         if self._connection is not None:
-            with _refusals():
+            with refusals():
                 await commit(self._connection)
 
     async def close(self) -> None:
         """Gives the connection back; what was not committed is rolled back."""
         if self._connection is not None:
             await self._connection.close()
-
-
-@contextmanager
-def _refusals() -> Generator[None]:
-    """What the control database refuses, as a StoreError."""
-    try:
-        yield
-    except DBAPIError as error:
-        cause = error.orig.__cause__ if error.orig is not None else None
-        raise (refusal_of(cause) if isinstance(cause, asyncpg.PostgresError) else DatabaseUnavailable()) from error
-    except TimeoutError as error:
-        raise StatementTimedOut from error
-    except (OSError, PoolTimeout, asyncpg.PostgresError) as error:
-        raise DatabaseUnavailable from error
 
 
 @dataclass(frozen=True, slots=True)

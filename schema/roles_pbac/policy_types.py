@@ -36,12 +36,20 @@ class PolicyPart:
     kind: str = strawberry.field(description="and, or, not, or test.")
     text: str
     holds: bool | None = strawberry.field(description="What it comes to on the row; null is unknown, as in SQL.")
+    fails: bool = strawberry.field(description="Whether PostgreSQL refuses to evaluate it on the row.")
     withheld: bool = strawberry.field(description="Whether it is about what you may not see.")
 
     @classmethod
     def of(cls, judged: JudgedPart) -> "PolicyPart":
-        part = judged.part
-        return cls(depth=judged.depth, kind=part.kind, text=part.text, holds=judged.truth, withheld=not judged.is_told)
+        part, truth = judged.part, judged.truth
+        return cls(
+            depth=judged.depth,
+            kind=part.kind,
+            text=part.text,
+            holds=None if truth == "fails" else truth,
+            fails=truth == "fails",
+            withheld=not judged.is_told,
+        )
 
 
 @strawberry.type(name="policy_considered", description="A rule, and why it counts or not.")
@@ -134,6 +142,7 @@ class PolicyStep:
 @strawberry.type(name="policy_row", description="How it stands with the row.")
 class PolicyRow:
     allowed: bool | None = strawberry.field(description="Null where it depends on what you may not see.")
+    fails: bool = strawberry.field(description="Whether the operation fails on the row, as the filters do.")
 
 
 @strawberry.type(name="policy_explanation", description="Whether a role may do something, and why.")
@@ -172,7 +181,7 @@ class PolicyExplanation:
             columns=[PolicyColumn.of(each) for each in explained.columns],
             max_rows=explanation.limits.max_rows,
             max_seconds=explanation.limits.max_seconds,
-            row=None if row is None else PolicyRow(allowed=row.is_allowed),
+            row=None if row is None else PolicyRow(allowed=row.is_allowed, fails=row.fails),
             change=[PolicyStep.of(step) for step in explained.change],
         )
 

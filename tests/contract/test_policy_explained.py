@@ -17,12 +17,12 @@ EXPLAIN = """
 query ($role: ID!, $target: String!, $operation: String!, $key: GenericScalar) {
   Policy { explain(roleid: $role, target: $target, operation: $operation, key: $key) {
     roleid target operation complete verdict why
-    rules { ruleid name counts checks { check holds why } parts { depth kind text holds withheld }
+    rules { ruleid name counts checks { check holds why } parts { depth kind text holds fails withheld }
       read_columns write_columns forced defaults masks
       aggregates min_group_size group_columns max_rows max_seconds missing_claims }
     columns { name access mask }
     max_rows max_seconds
-    row { allowed }
+    row { allowed fails }
     change { kind sentence ruleid capability classid target tests claims }
   } }
 }
@@ -40,6 +40,7 @@ query ($role: ID!) { Policy { may(roleid: $role) { roleid complete targets {
 } } } }
 """
 RULES = "roles_pbac.policy_rules"
+ALLOWED, DENIED, WITHHELD = ({"allowed": each, "fails": False} for each in (True, False, None))
 
 
 def explain(
@@ -113,11 +114,11 @@ def test_each_part_of_a_filter_is_told_of_a_row(house: House, member: Member) ->
         (2, "not team.name = 'Red'", False),
         (3, "team.name = 'Red'", True),
     ]
-    assert second["row"] == {"allowed": False}
+    assert second["row"] == DENIED
     assert [step["sentence"] for step in second["change"]] == [
         f"Let the row satisfy, of rule {rule} (Some): owner = $_PRINCIPAL.roleid."
     ]
-    assert third["row"] == {"allowed": True}
+    assert third["row"] == ALLOWED
     assert third["change"][0]["kind"] in {"row_fails", "revoke_capability"}
     assert house.ids(member) == [3]
 
@@ -130,7 +131,7 @@ def test_a_row_that_is_not_there_is_not_found_whoever_asks(house: House, member:
     assert refused(house, house.root, EXPLAIN, **given, key=99) == "NOT_FOUND"
     assert refused(house, house.root, EXPLAIN, **given, key={"id": 1, "size": 2}) == "BAD_INPUT"
     assert refused(house, house.root, EXPLAIN, **given, key="x") == "INVALID_VALUE"
-    assert explain(house, house.root, member, key={"id": 1})["row"] == {"allowed": True}
+    assert explain(house, house.root, member, key={"id": 1})["row"] == ALLOWED
 
 
 def test_a_key_of_several_columns_is_an_object(house: House, member: Member) -> None:
@@ -138,7 +139,7 @@ def test_a_key_of_several_columns_is_an_object(house: House, member: Member) -> 
 
     told = [explain(house, house.root, member, "note_tag", key={"note_id": 1, "tag_id": tag})["row"] for tag in (1, 2)]
 
-    assert told == [{"allowed": False}, {"allowed": True}]
+    assert told == [DENIED, ALLOWED]
     given = {"role": member.role_id, "target": "note_tag", "operation": "select", "key": 1}
     assert refused(house, house.root, EXPLAIN, **given) == "BAD_INPUT"
 
@@ -202,7 +203,7 @@ def test_rows_of_control_targets_are_explained_to_administrators(
 
     told = explain(house, house.root, creator, "roles_pbac.roles", "update_role", key=member.role_id)
 
-    assert told["row"] == {"allowed": False}
+    assert told["row"] == DENIED
     assert [(each["text"], each["holds"]) for each in told["rules"][0]["parts"][1:]] == [
         (f"roleid = {member.role_id}", True),
         ("createtime > '2001-01-01T00:00:00Z'", True),
@@ -222,7 +223,7 @@ def test_the_most_specific_rule_is_explained(house: House, member: Member) -> No
     told = explain(house, house.root, member, key=1)
 
     assert told["verdict"] == "ambiguous"
-    assert told["row"] == {"allowed": False}
+    assert told["row"] == DENIED
     assert house.code(member, "{ note { id } }") == "RULES_AMBIGUOUS"
     assert [step["kind"] for step in told["change"]] == ["revoke_capability"]
 
@@ -273,7 +274,7 @@ def done(house: House, who: Member, operation: str) -> list[bool]:
     """On which of the rows the gateway lets someone do it."""
     if operation == "select":
         answer = house.wire.post("/query", {"query": "{ note { id } }"}, who.token).json()
-        seen = {} if "errors" in answer else {int(row["id"]) for row in answer["data"]["note"]}
+        seen: set[int] = set() if "errors" in answer else {int(row["id"]) for row in answer["data"]["note"]}
         return [number in seen for number in (1, 2, 3)]
     written = CHANGES[operation]
     documents = [
@@ -297,7 +298,38 @@ def assert_consistent(told: list[Json]) -> None:
             assert each["row"]["allowed"] is any(holds is True for holds in whole)
 
 
-CROWD = {"aggregates": "only", "min_group_size": 2, "group_columns": ["team_id"]}
+def test_the_part_of_a_filter_that_fails_on_a_row_is_named(house: House, member: Member) -> None:
+    text = "id = 9 or size > 5 and size ^ 200000 > 5 and not body = 'x'"
+    house.rule("select", "note", text, to=member)
+    house.rule("update", "note", "size ^ (id - 1) > 5", to=member)
+
+    told = explain(house, house.root, member, key=1)
+
+    assert house.code(member, "{ note { id } }") == "INVALID_VALUE"
+    assert told["row"] == {"allowed": False, "fails": True}
+    assert [(each["text"], each["holds"], each["fails"]) for each in told["rules"][0]["parts"]] == [
+        (text, None, True),
+        ("id = 9", False, False),
+        ("size > 5 and size ^ 200000 > 5 and not body = 'x'", None, True),
+        ("size > 5", True, False),
+        ("size ^ 200000 > 5", None, True),
+        ("not body = 'x'", True, False),
+        ("body = 'x'", False, False),
+    ]
+    assert [step["tests"] for step in told["change"]] == [["id = 9"]]
+
+
+def test_the_part_that_fails_on_a_row_of_a_control_target_is_named(house: House) -> None:
+    creator = house.member(*NORMAL, "update_role")
+    house.rule("update_role", "roles_pbac.roles", "roleid ^ 200000 > 5 or name = 'x'", to=creator)
+
+    told = explain(house, house.root, creator, "roles_pbac.roles", "update_role", key=creator.role_id)
+
+    assert told["row"] == {"allowed": False, "fails": True}
+    assert [each["fails"] for each in told["rules"][0]["parts"]] == [True, True, False]
+
+
+CROWD: dict[str, Any] = {"aggregates": "only", "min_group_size": 2, "group_columns": ["team_id"]}
 
 
 def test_rows_that_are_for_aggregates_only_are_explained(house: House, member: Member) -> None:
@@ -315,7 +347,7 @@ def test_rows_that_are_for_aggregates_only_are_explained(house: House, member: M
         "why": "Its rows are for aggregates only, where 2 of them are alike in team_id.",
     }
     assert first["why"] == f"Granted by rule {rule}, on the rows of groups that are large enough."
-    assert (first["row"], third["row"]) == ({"allowed": True}, {"allowed": False})
+    assert (first["row"], third["row"]) == (ALLOWED, DENIED)
     assert third["change"][0]["sentence"] == f"Let 2 rows of rule {rule} (Crowd) be like this one in team_id."
     assert house.ask(member, "{ Aggregates { note { count } } }") == {"Aggregates": {"note": {"count": 2}}}
 
@@ -359,13 +391,13 @@ def test_a_claim_that_a_filter_needs_and_the_role_lacks_is_named(house: House, m
     fit = explain(house, house.root, member, key=1)
 
     for told in (without, unfit):
-        assert (told["row"], told["rules"][0]["missing_claims"]) == ({"allowed": False}, ["size"])
+        assert (told["row"], told["rules"][0]["missing_claims"]) == (DENIED, ["size"])
         assert [(step["kind"], step["claims"]) for step in told["change"]] == [
             ("say_claim", ["size"]),
             ("row_satisfies", []),
         ]
         assert told["change"][1]["sentence"].startswith(f"Let the row satisfy, of rule {rule} (Sized): size = ")
-    assert (fit["row"], fit["rules"][0]["missing_claims"]) == ({"allowed": True}, [])
+    assert (fit["row"], fit["rules"][0]["missing_claims"]) == (ALLOWED, [])
 
 
 def test_claims_of_others_are_told_to_root_alone(house: House, member: Member) -> None:
@@ -378,7 +410,7 @@ def test_claims_of_others_are_told_to_root_alone(house: House, member: Member) -
     others, own = (explain(house, who, each, key=1) for each in (member, who))
 
     [part] = next(rule["parts"] for rule in others["rules"] if rule["parts"])
-    assert (others["row"], part["holds"], part["withheld"]) == ({"allowed": None}, None, True)
+    assert (others["row"], part["holds"], part["withheld"]) == (WITHHELD, None, True)
     assert [rule["missing_claims"] for rule in others["rules"]] == [[]] * len(others["rules"])
     [part] = next(rule["parts"] for rule in own["rules"] if rule["parts"])
     assert (part["holds"], part["withheld"]) == (True, False)
@@ -426,7 +458,7 @@ def test_a_guest_is_explained_with_what_it_borrows(house: House) -> None:
     assert house.wire.post("/query", {"query": "{ note { id } }"}, guest.token).status_code == 401
 
 
-OPTIONS: list[dict[str, object]] = [{}, {}, {"aggregates": "none"}, CROWD, {"max_rows": 9}]
+OPTIONS: list[dict[str, Any]] = [{}, {}, {"aggregates": "none"}, CROWD, {"max_rows": 9}]
 MORE_FILTERS = [
     *FILTERS[:6],
     "size = $_PRINCIPAL.claims.size",
@@ -552,7 +584,7 @@ def test_what_someone_may_not_see_of_a_row_is_withheld(house: House, member: Mem
 
     told = explain(house, who, member, key=1)
 
-    assert told["row"] == {"allowed": None}
+    assert told["row"] == WITHHELD
     found = next(each for each in told["rules"] if each["name"] == "of three")["parts"]
     assert [(each["text"], each["holds"], each["withheld"]) for each in found[1:]] == [
         ("size > 5", None, True), ("team.name = 'Red'", None, True), ("owner = null", True, False)
@@ -578,7 +610,7 @@ def test_a_deleted_role_is_not_told_to_change_a_row(house: House) -> None:
 
     told = explain(house, house.root, gone, key=2)
 
-    assert told["row"] == {"allowed": False}
+    assert told["row"] == DENIED
     assert [step["kind"] for step in told["change"]] == ["restore_role"]
 
 

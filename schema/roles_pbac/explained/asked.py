@@ -12,12 +12,13 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.classes import list_classes, list_memberships
-from db.errors import PublicError, StatementTimedOut
+from db.engines import refusals
+from db.errors import InvalidValue, PublicError, StatementTimedOut
 from db.records import Role, Tenant
 from db.roles import find_nobody, find_role, list_children, list_roles
 from db.rules import list_rules
 from db.sql import Statement
-from schema.expression.predicate import ALWAYS, NEVER, all_of
+from schema.expression.predicate import ALWAYS, NEVER, Predicate, all_of
 from schema.model import Model
 from schema.policy import AGGREGATE, compile_policy
 from schema.principal import CAPABILITIES, Principal, build_principal, class_by_kind, is_shut_out
@@ -39,7 +40,8 @@ from schema.roles_pbac.explained.differences import (
     render_count,
     render_sample,
 )
-from schema.roles_pbac.explained.judged import JudgedRow, RowQuestion, key_predicate
+from schema.roles_pbac.explained.filters import Truth
+from schema.roles_pbac.explained.judged import AT_ONCE, JudgedRow, RowQuestion, key_predicate
 from schema.roles_pbac.explained.matrix import Line, access_matrix, known_targets
 from schema.roles_pbac.explained.onlooker import Onlooker
 from schema.roles_pbac.explained.rulebook import NoSuchTarget, Rulebook, Target
@@ -74,7 +76,9 @@ class ControlDatabase:
         yield self
 
     async def fetch(self, text: str, arguments: Sequence[object], /) -> list[tuple[Any, ...]]:
-        return [tuple(row) for row in await self.connection.exec_driver_sql(text, tuple(arguments))]
+        with refusals():
+            result = await self.connection.exec_driver_sql(text, tuple(arguments))
+        return [tuple(row) for row in result] if result.returns_rows else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,23 +275,40 @@ async def explain(
     return Explained(explanation, row.columns, row.change, is_complete, row)
 
 
-async def _truths(asked: Asked, question: RowQuestion, database: Database) -> list[bool | None]:
+async def _truths(asked: Asked, question: RowQuestion, database: Database) -> list[Truth]:
+    """The truths of the question's conditions, all at one moment. Raises RowNotFound for a row that whoever asks does
+    not see."""
+    conditions, seen = question.conditions, question.visibility
     role = question.explanation.subject.principal
-    is_control = question.explanation.target.is_control
-
-    def bound(statement: Statement, principal: Principal) -> list[object]:
-        arguments = bind(statement, {}, principal)
-        return timed(statement, arguments) if is_control else arguments
-
-    truths: list[bool | None] = []
+    truths: list[Truth] = []
     async with database.reading(statement_seconds=STATEMENT_SECONDS) as reading:
-        seen = question.visibility
-        if not await reading.fetch(seen.text, bound(seen, asked.onlooker.principal or role)):
+        if not await reading.fetch(seen.text, _bound(question, seen, asked.onlooker.principal or role)):
             raise RowNotFound(question.entity.name)
-        for statement in question.statements:
-            for (some,) in await reading.fetch(statement.text, bound(statement, role)):
-                truths += some
+        await reading.fetch("savepoint judged", ())
+        for start in range(0, len(conditions), AT_ONCE):
+            truths += await _judge(question, conditions[start : start + AT_ONCE], reading)
     return truths
+
+
+async def _judge(question: RowQuestion, conditions: Sequence[Predicate], reading: Reading) -> list[Truth]:
+    """The truths of some conditions. What fails is looked for by halves, as it takes the others with it."""
+    statement = question.statement(conditions)
+    arguments = _bound(question, statement, question.explanation.subject.principal)
+    try:
+        [(truths,)] = await reading.fetch(statement.text, arguments)
+    except InvalidValue:
+        await reading.fetch("rollback to savepoint judged", ())
+        if len(conditions) == 1:
+            return ["fails"]
+        half = len(conditions) // 2
+        first = await _judge(question, conditions[:half], reading)
+        return first + await _judge(question, conditions[half:], reading)
+    return list(truths)
+
+
+def _bound(question: RowQuestion, statement: Statement, principal: Principal) -> list[object]:
+    arguments = bind(statement, {}, principal)
+    return timed(statement, arguments) if question.explanation.target.is_control else arguments
 
 
 def may(asked: Asked, subject: Subject) -> tuple[Line, ...]:

@@ -32,7 +32,7 @@ class ColumnAccess:
             return self
         otherwise: Access = "closed" if self.access in {"write", "closed"} else "null"
         for (_, access, mask), truth in zip(self.conditions, truths, strict=True):
-            if truth:
+            if truth is True:
                 return ColumnAccess(self.name, access, mask)
         return ColumnAccess(self.name, otherwise)
 

@@ -15,8 +15,9 @@ from schema.rule_expressions import RuleExpressions
 MAX_PARTS: Final = 200
 
 PartKind = Literal["and", "or", "not", "test"]
-Truth = bool | None
-"""Of SQL: null is what is unknown."""
+Fails = Literal["fails"]
+Truth = bool | Fails | None
+"""Of SQL: null is what is unknown; or that PostgreSQL refuses to say, as for a number that is too large."""
 Wanted = Literal["true", "false", "not true", "not false"]
 
 

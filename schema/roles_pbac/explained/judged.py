@@ -27,12 +27,13 @@ AT_ONCE: Final = 100
 @dataclass(frozen=True, slots=True)
 class JudgedRow:
     """`is_allowed` is None where it would tell more of the row than the onlooker may know. `parts` are those of each
-    rule's filter, in order, by the id of the rule."""
+    rule's filter, in order, by the id of the rule. Where filters fail on the row, so does the operation."""
 
     is_allowed: bool | None
     parts: Mapping[int, tuple[JudgedPart, ...]]
     columns: tuple[ColumnAccess, ...]
     change: tuple[Change, ...]
+    fails: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,12 +53,9 @@ class RowQuestion:
         seen = self.onlooker.rows(self.entity)
         return render_truths(self.model, self.entity, NEVER if seen is None else all_of(self.key, seen), [ALWAYS])
 
-    @property
-    def statements(self) -> list[Statement]:
-        """Give the truths of `conditions`, some each; to be bound with the values of the role that is explained."""
-        conditions = self.conditions
-        parts = [conditions[start : start + AT_ONCE] for start in range(0, len(conditions), AT_ONCE)]
-        return [render_truths(self.model, self.entity, self.key, each) for each in parts]
+    def statement(self, conditions: Sequence[Predicate]) -> Statement:
+        """Gives the truths of some conditions; to be bound with the values of the role that is explained."""
+        return render_truths(self.model, self.entity, self.key, conditions)
 
     @property
     def conditions(self) -> list[Predicate]:
@@ -88,7 +86,9 @@ class RowQuestion:
     def answer(self, rulebook: Rulebook, truths: Sequence[Truth]) -> JudgedRow:
         """The row, by the truths of `conditions`."""
         found = iter(truths)
-        is_allowed = next(found) is True and self.explanation.verdict in {"allowed", "conditioned"}
+        whole = next(found)
+        is_granted = self.explanation.verdict in {"allowed", "conditioned"}
+        is_allowed = whole is True and is_granted
         parts = {
             rule.rule.rule_id: tuple(
                 self._told(JudgedPart(part, depth, next(found))) for depth, part in tree.in_order()
@@ -100,7 +100,8 @@ class RowQuestion:
             return JudgedRow(None, parts, (), ())
         counting = [(rule, parts.get(rule.rule.rule_id, ())) for rule in self.explanation.rules if rule.counts]
         change = smallest_change_for_row(rulebook, self.explanation, counting, is_allowed=is_allowed)
-        return JudgedRow(is_allowed, parts, columns if is_allowed else (), change)
+        fails = whole == "fails" and is_granted
+        return JudgedRow(is_allowed, parts, columns if is_allowed else (), change, fails)
 
     def _told(self, judged: JudgedPart) -> JudgedPart:
         return judged if self._may_know(judged.part) else replace(judged, truth=None, is_told=False)
