@@ -2,18 +2,25 @@
 
 The control database lies beside the rig's own. One role without a bypass reads and writes under policy: with `plain`
 one rule for everybody and without a filter, with `policies` a rule of its own for each table, each with a filter that
-lets through every row of the rig, so that the answers are the same.
+lets through every row of the rig, so that the answers are the same. With `many` those rules are its class's, among 200
+rules for 33 classes of 10,000 roles.
 """
 
 import asyncio
 import json
 import os
 import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final
 
 import asyncpg
 import httpx2
+from sqlalchemy import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db import tables
+from db.classes import insert_class
 from db.engines import control_engine
 from db.migrate import migrate
 from db.passwords import hash_password
@@ -35,6 +42,9 @@ TABLES: Final = {
 }
 CAPABILITIES: Final = frozenset({"login", "select", "insert", "update", "delete"})
 LOGIN: Final = "bench"
+MANY_ROLES: Final = 10_000
+MANY_CLASSES: Final = 33
+MANY_RULES: Final = 200
 #: For a database on the loopback of the machine that measures; there is nothing to guard.
 PASSWORD: Final = "a-password-of-the-rig"
 MASTER_KEY: Final = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
@@ -81,20 +91,72 @@ async def prepare(kind: str, dsn: str) -> None:
             class_ids=(),
             password_hash=hash_password(PASSWORD),
         )
-        rules = TABLES.items() if kind == "policies" else [(" ".join(TABLES), "")]
-        for targets, filter_text in rules:
-            await insert_rule(
-                connection,
-                tenant_id=tenant.tenant_id,
-                name=targets,
-                capabilities=CAPABILITIES - {"login"},
-                targets=frozenset(targets.split()),
-                creator_id=root.role_id,
-                filter_text=filter_text,
-                role_ids=[role.role_id] if filter_text else [],
-                class_ids=[],
-            )
+        owner = Owner(connection, tenant.tenant_id, root.role_id)
+        match kind:
+            case "many":
+                await owner.fill(role.role_id)
+            case "policies":
+                for table, filter_text in TABLES.items():
+                    await owner.add_rule([table], filter_text, role_ids=[role.role_id])
+            case _:
+                await owner.add_rule(TABLES)
     await engine.dispose()
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The tenant's root, who makes roles, classes and rules."""
+
+    connection: AsyncConnection
+    tenant_id: int
+    role_id: int
+
+    async def add_rule(
+        self, targets: Iterable[str], filter_text: str = "", role_ids: Iterable[int] = (), class_ids: Iterable[int] = ()
+    ) -> None:
+        await insert_rule(
+            self.connection,
+            tenant_id=self.tenant_id,
+            name=" ".join(targets),
+            capabilities=CAPABILITIES - {"login"},
+            targets=frozenset(targets),
+            creator_id=self.role_id,
+            filter_text=filter_text,
+            role_ids=role_ids,
+            class_ids=class_ids,
+        )
+
+    async def fill(self, measured_id: int) -> None:
+        """Nothing; there are MANY of everything. The role that is measured is in the first class."""
+        numbers = range(1, MANY_ROLES)
+        roles = await self.connection.execute(
+            insert(tables.role).returning(tables.role.c.role_id),
+            [
+                {
+                    "tenant_id": self.tenant_id,
+                    "login": f"{LOGIN} {number}",
+                    "name": LOGIN,
+                    "parent_id": self.role_id,
+                    "creator_id": self.role_id,
+                    "capabilities": sorted(CAPABILITIES),
+                }
+                for number in numbers
+            ],
+        )
+        role_ids = [measured_id, *roles.scalars()]
+        for place in range(MANY_CLASSES):
+            made = await insert_class(
+                self.connection,
+                tenant_id=self.tenant_id,
+                name=f"class {place}",
+                inherit="none",
+                creator_id=self.role_id,
+                member_ids=role_ids[place::MANY_CLASSES],
+            )
+            for table, filter_text in TABLES.items():
+                await self.add_rule([table], filter_text, class_ids=[made.class_id])
+        for other_id in role_ids[1 : 1 + MANY_RULES - MANY_CLASSES * len(TABLES)]:
+            await self.add_rule(["track"], "id > 0", role_ids=[other_id])
 
 
 async def access_token() -> str:

@@ -53,10 +53,11 @@ def test_json_is_what_the_endpoint_answers(gateway: Gateway) -> None:
     document = """query ($r: ID!, $k: GenericScalar) { Policy {
       explain(roleid: $r, target: "airlines", operation: "select", key: $k) {
         roleid target operation complete verdict why
-        rules { ruleid name counts checks { check holds why } parts { depth kind text holds withheld }
-          read_columns write_columns forced defaults masks }
-        columns { name access mask } row { allowed }
-        change { kind sentence ruleid capability classid target tests } } } }"""
+        rules { ruleid name counts checks { check holds why } parts { depth kind text holds fails withheld }
+          read_columns write_columns forced defaults masks
+          aggregates min_group_size group_columns max_rows max_seconds missing_claims }
+        columns { name access mask } max_rows max_seconds row { allowed fails }
+        change { kind sentence ruleid capability classid target tests claims } } } }"""
 
     shown = flights(gateway, "explain", "analyst", "airlines", "select", "--key", "AA", "--json")
 
@@ -68,10 +69,11 @@ def test_all_that_a_role_may_is_printed_as_tables(gateway: Gateway) -> None:
     lines = {line.split("│")[1].strip(): line for line in shown.out.splitlines() if line.startswith("│")}
 
     assert shown.code == 0
-    assert lines["flights"].count("all rows") == 1
+    # Rows that are read can be aggregated.
+    assert lines["flights"].count("all rows") == 2
     assert lines["roles_pbac.roles"].count("-") == 4
     document = """query ($r: ID!) { Policy { may(roleid: $r) { targets {
-      target kind operations { operation verdict columns masked rules } } } } }"""
+      target kind operations { operation verdict columns masked rules max_rows max_seconds } } } } }"""
     told = at_the_wire(gateway, document, r=analyst_id(gateway))["may"]["targets"]
     assert json.loads(flights(gateway, "may", "analyst", "--json").out) == told
 
