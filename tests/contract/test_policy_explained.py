@@ -1,12 +1,21 @@
 """`Policy { explain may diff }`: what they say is what the gateway does, and no more than who asks may see."""
 
+import asyncio
 import random
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from db.engines import control_engine
 from db.records import GuestPolicy
-from schema.principal import NORMAL_CAPABILITIES
+from db.roles import find_role
+from db.secrets import load_master_key
+from db.tenants import find_tenant
+from gateway.auth.principals import read_principal
+from schema.principal import NORMAL_CAPABILITIES, Principal
+from schema.roles_pbac.explained.asked import read_asked, read_subject, read_subjects
+from tests.builders import a_model
 from tests.houses import House, Member, code_of
 from tests.wire import Json
 
@@ -458,6 +467,36 @@ def test_a_guest_is_explained_with_what_it_borrows(house: House) -> None:
     assert house.wire.post("/query", {"query": "{ note { id } }"}, guest.token).status_code == 401
 
 
+def test_who_is_explained_is_who_the_gateway_takes_it_for(house: House) -> None:
+    nobody = house.enable_anonymous()
+    house.choose_guests(GuestPolicy(mode="identity"))
+    parent = house.member(*NORMAL)
+    members = [house.root, nobody, guest_of(house), parent, house.member("login", "admin", parent=parent)]
+    house.role_class(nobody, parent, inherit="full")
+    house.role_class(*members[1:3])
+    claim(house, parent, {"size": 10})
+
+    async def read(member: Member) -> tuple[Principal, Principal, Principal]:
+        """By a request, by a question about the role, and by one about all roles."""
+        engine = control_engine(house.wire.control_dsn)
+        async with engine.connect() as connection:
+            tenant = await find_tenant(connection, house.tenant_id, load_master_key(house.wire.master_key))
+            role = await find_role(connection, house.tenant_id, member.role_id)
+            assert tenant is not None
+            assert role is not None
+            asked = await read_asked(connection, tenant, a_model(), datetime.now(UTC))
+            one = await read_subject(connection, asked, member.role_id)
+            every = {each.principal.role_id: each for each in await read_subjects(connection, asked)}
+            taken = await read_principal(connection, tenant, role, "")
+        await engine.dispose()
+        return taken, one.principal, every[member.role_id].principal
+
+    for member in members:
+        taken, *explained = asyncio.run(read(member))
+        assert explained == [taken, taken]
+    assert asyncio.run(read(members[2]))[0].lender_id == nobody.role_id
+
+
 OPTIONS: list[dict[str, Any]] = [{}, {}, {"aggregates": "none"}, CROWD, {"max_rows": 9}]
 MORE_FILTERS = [
     *FILTERS[:6],
@@ -561,6 +600,21 @@ def test_hidden_rules_roles_and_classes_stay_hidden(house: House, member: Member
     assert refused(house, who, EXPLAIN, **given, role=other.role_id) == "NO_SUCH_ROW"
     assert refused(house, who, EXPLAIN, **given, role=2_000_000) == "NO_SUCH_ROW"
     assert hidden not in [each["ruleid"] for each in before[0]["rules"]]
+
+
+def test_what_a_guest_borrows_of_a_role_that_is_hidden_is_hidden(house: House) -> None:
+    nobody = house.enable_anonymous()
+    house.choose_guests(GuestPolicy(mode="identity"))
+    guest, who = guest_of(house), house.member(*NORMAL, "view_rule", "view_role")
+    house.rule("view_rule", RULES, to=who)
+    house.rule("view_role", "roles_pbac.roles", f"roleid = {guest.role_id}", to=who)
+    house.rule("select", "note", to=nobody, name="of Nobody")
+    house.rule("select", "note", "size = 10", classes=[house.role_class(nobody)], name="of its class")
+
+    told, whole = (explain(house, each, guest) for each in (who, house.root))
+
+    assert (told["verdict"], told["complete"], whole["verdict"]) == ("denied", False, "allowed")
+    assert [each["counts"] for each in told["rules"] if each["name"].startswith("of ")] == [False, False]
 
 
 def test_a_table_that_nothing_tells_of_is_like_one_that_is_not_there(house: House, member: Member) -> None:
