@@ -163,10 +163,22 @@ def _losing(rulebook: Rulebook, explanation: Explanation) -> Iterator[tuple[Chan
         for steps in _losing(bound[0], explain_access(*bound, explanation.target, operation)):
             yield (admin, *steps)
         return
-    yield tuple(_revoked(each.rule, operation) for each in explanation.rules if each.counts)
+    yield _revocations(rulebook, explanation)
     capability = capability_for(operation)
     sentence = f"Take the capability {capability} from {explanation.subject.lender_name}."
     yield (Change("take_capability", sentence, capability=capability),)
+
+
+def _revocations(rulebook: Rulebook, explanation: Explanation) -> tuple[Change, ...]:
+    """What takes the grants of all rules away: where the most specific counts, one that is gone uncovers others."""
+    operation, steps = explanation.operation, tuple[Change, ...]()
+    while counting := [each.rule for each in explanation.rules if each.counts]:
+        steps += tuple(_revoked(rule, operation) for rule in counting)
+        changed, subject = made(steps, rulebook, explanation.subject, operation)
+        explanation = explain_access(changed, subject, explanation.target, operation)
+        if explanation.verdict not in {"allowed", "conditioned"}:
+            break
+    return steps
 
 
 def _new_rule(target: Target, operation: str) -> Change:

@@ -124,6 +124,15 @@ def test_a_rule_counts_exactly_where_all_that_is_said_of_it_holds(
         assert each.counts is (is_asked and not each.failed()), each
 
 
+def test_a_rule_that_covers_others_is_taken_away_with_them() -> None:
+    both = tuple(a_rule(number, capabilities={"select"}, targets={"item"}) for number in (1, 2))
+    rulebook = Rules(both, "most_specific").book
+
+    steps = smallest_change(rulebook, explain(rulebook, Subject(a_principal(capabilities=()))))
+
+    assert [(step.kind, step.rule_id) for step in steps] == [("revoke_capability", 1), ("revoke_capability", 2)]
+
+
 @settings(max_examples=400, deadline=None)
 @given(rulebooks(), SUBJECTS, st.sampled_from(TARGETS), st.sampled_from(OPERATIONS))
 def test_the_smallest_change_turns_the_verdict(rules: Rules, subject: Subject, target: str, operation: str) -> None:
