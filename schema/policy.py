@@ -272,7 +272,7 @@ class Policy:
         counting = _most_specific(principal, fitting) if self._choice == "most_specific" else fitting
         parts = [self._part(each.rule, target) for each in counting]
         grant = Grant(tuple(part for part in parts if not isinstance(part, _Fault)))
-        used = zip(counting, grant.parts_used(capability), strict=True)
+        used = zip(counting, grant.parts_used(capability), strict=False)
         return Decision(
             grant.used(capability) if grant.parts else None,
             tuple(each.rule for each in fitting),

@@ -22,7 +22,7 @@ Plant = Callable[[pytest.MonkeyPatch], None]
 
 
 def _filter_dropped(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("schema.policy.check_expression", lambda *_, **__: ALWAYS)
+    patch.setattr("schema.rule_expressions.check_expression", lambda *_, **__: ALWAYS)
 
 
 def _or_for_and(patch: pytest.MonkeyPatch) -> None:
