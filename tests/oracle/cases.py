@@ -29,7 +29,7 @@ from tests.oracle.rights import RuleChoice
 from tests.oracle.shape import Row, Shape, State, Table, Value, is_junction
 from tests.oracle.shapes import CLASSES, ROLES, a_key_value, a_row, a_state, a_value
 from tests.oracle.sight import Refused
-from tests.oracle.tree import Test, Who
+from tests.oracle.tree import Test, Who, may_fail
 
 SETS: tuple[frozenset[str], ...] = (
     *(NORMAL_CAPABILITIES,) * 9,
@@ -180,6 +180,8 @@ def _mask(dice: Dice, expressions: Expressions, table: Table, name: str) -> Mask
     kinds: tuple[Literal["null", "hash", "last_four", "text"], ...] = ("null", "hash", "last_four", "text")
     kind = one_of(dice, kinds) if is_text else "null"
     unless = expressions.test(table.name, depth=1) if chance(dice, 70) else None
+    while unless is not None and may_fail(unless):
+        unless = expressions.test(table.name, depth=1)
     return MaskOf(name, kind, unless, "hidden" if kind == "text" else "")
 
 

@@ -18,7 +18,7 @@ from tests.oracle.trial import Disagreement, ask_native, ask_ostiary
 pytestmark = [pytest.mark.postgres, pytest.mark.timeout(0)]
 
 #: From so many cases a mistake may hide. They are random, and the same each time.
-MOST = 200
+MOST = 1000
 
 World = tuple[asyncio.Runner, Ground]
 

@@ -153,6 +153,11 @@ def looks_beyond(node: "Test | Operand") -> bool:
     return is_beyond or any(map(looks_beyond, parts_of(node)))
 
 
+def may_fail(node: "Test | Operand") -> bool:
+    """Whether a test works out something that could be more than a row allows: of a mask that is refused."""
+    return isinstance(node, Calc | Call | Agg) or any(map(may_fail, parts_of(node)))
+
+
 def text_of(node: "Test | Operand") -> str:
     """The test in Ostiary's language."""
     match node:
