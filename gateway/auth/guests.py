@@ -152,19 +152,26 @@ async def register(
     account = await _new_account(state, tenant_id, login, password, caller, name)
     async with state.passwords.turns, state.engine.begin() as connection:
         tenant = await _get_registering(state, connection, tenant_id)
-        role = await insert_account(
-            connection,
-            tenant_id,
-            account,
-            public_id=state.random(12).hex(),
-            capabilities=NORMAL_CAPABILITIES,
-            now=moment(state),
-        )
-        if role is None:
+        principal = await _insert_account(state, connection, tenant, account)
+        if principal is None:
             raise LoginInUse
-        principal = await read_principal(connection, tenant, role, "")
     log.info("role %d of tenant %d registered", principal.role_id, tenant_id)
     return principal
+
+
+async def _insert_account(
+    state: AppState, connection: AsyncConnection, tenant: Tenant, account: NewAccount
+) -> Principal | None:
+    """Who the new account is; None where its login is another's."""
+    role = await insert_account(
+        connection,
+        tenant.tenant_id,
+        account,
+        public_id=state.random(12).hex(),
+        capabilities=NORMAL_CAPABILITIES,
+        now=moment(state),
+    )
+    return None if role is None else await read_principal(connection, tenant, role, "")
 
 
 async def register_login(state: AppState, tenant_id: int, login: str, password: str, caller: Caller) -> None:
@@ -204,17 +211,9 @@ async def log_in(
     account = NewAccount(identity.subject, claimed, claimed_hash=claimed)
     async with state.passwords.turns, state.engine.begin() as connection:
         tenant = await _get_registering(state, connection, tenant_id)
-        role = await insert_account(
-            connection,
-            tenant_id,
-            account,
-            public_id=state.random(12).hex(),
-            capabilities=NORMAL_CAPABILITIES,
-            now=moment(state),
-        )
-        if role is None:
+        principal = await _insert_account(state, connection, tenant, account)
+        if principal is None:
             raise InvalidCredentials
-        principal = await read_principal(connection, tenant, role, "")
         session, tokens = await begin_session(state, connection, principal, terms)
     await state.limiter.forget_failures(caller.address, tenant_id, login)
     return Entered(replace(principal, session_id=session.session_id), session, tokens)
